@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * libdumpio: read, write and convert Linux kernel crash dumps of every format, for any dumped
+ * architecture on any host. This is the whole public interface.
+ *
+ * Conventions
+ *   status     0 (DUMPIO_OK), DUMPIO_END where a walk ends, or a negative DUMPIO_E_* value
+ *   addresses  physical addresses of the dumped machine, in bytes
+ *   ownership  `T **out` becomes the caller's; a returned `const T *` is borrowed from its object
+ *              and valid until that is closed; arguments are borrowed for the call
+ *   errors     every function takes a `struct dumpio_error *`, which may be NULL
+ *   threads    an open dump may be read by several threads at once; open and close are exclusive
+ */
+#ifndef DUMPIO_DUMPIO_H
+#define DUMPIO_DUMPIO_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define DUMPIO_API __attribute__((visibility("default")))
+#else
+#define DUMPIO_API
+#endif
+
+/* ---- status and errors ------------------------------------------------------------------- */
+
+enum dumpio_status {
+    DUMPIO_OK = 0,
+    DUMPIO_END = 1,            /* nothing further in this direction */
+    DUMPIO_E_ARG = -1,         /* the caller's arguments are wrong */
+    DUMPIO_E_NOMEM = -2,
+    DUMPIO_E_IO = -3,          /* sys_errno says which */
+    DUMPIO_E_FORMAT = -4,      /* not a dump of any known format */
+    DUMPIO_E_CORRUPT = -5,     /* a known format with impossible contents */
+    DUMPIO_E_TRUNCATED = -6,   /* the file ends too early */
+    DUMPIO_E_UNSUPPORTED = -7, /* known, and not done here (codec not built in, ...) */
+    DUMPIO_E_EXISTS = -8,      /* output exists and force was not asked for */
+    DUMPIO_E_LIMIT = -9,       /* a bound of the environment was reached */
+    DUMPIO_E_ABSENT = -10,     /* this memory is not in the dump: hole or excluded */
+    DUMPIO_E_LOST = -11,       /* this memory should be in the dump and cannot be read */
+    DUMPIO_E_CANCELLED = -12,  /* the progress callback said so */
+    DUMPIO_E_INTERNAL = -13    /* a defect of dumpio */
+};
+
+#define DUMPIO_NO_OFFSET UINT64_MAX
+
+/* Owned by the caller, never allocates. `message` is one line, without a newline. */
+struct dumpio_error {
+    int status;       /* enum dumpio_status */
+    int sys_errno;    /* of DUMPIO_E_IO; else 0 */
+    uint64_t offset;  /* in the file concerned, or DUMPIO_NO_OFFSET */
+    char message[480];
+};
+
+enum dumpio_level { DUMPIO_WARNING = 0, DUMPIO_NOTE = 1, DUMPIO_DETAIL = 2 };
+
+struct dumpio_progress {
+    uint64_t done;   /* bytes of memory handled */
+    uint64_t total;  /* bytes of memory to handle; 0 when unknown */
+    uint64_t out;    /* bytes written so far */
+};
+
+/* Everything that the caller decides. All zero is a good default. */
+struct dumpio_env {
+    void *user; /* handed to the callbacks */
+    /* Called at most every 50 ms, by one thread at a time; nonzero cancels. */
+    int (*progress)(void *user, const struct dumpio_progress *p);
+    /* One line of text, without newline, by one thread at a time. */
+    void (*note)(void *user, enum dumpio_level level, const char *text);
+    unsigned threads;      /* workers; 0 = one per online processor */
+    uint64_t memory_limit; /* bytes for rings, caches and tables; 0 = DUMPIO_MEMORY_DEFAULT */
+    const char *tmpdir;    /* for spools and spilled indexes; NULL = $TMPDIR or /var/tmp */
+    int strict;            /* nonzero: the first lost page is an error */
+};
+
+#define DUMPIO_MEMORY_DEFAULT (256u << 20)
+
+DUMPIO_API const char *dumpio_version(void);
+DUMPIO_API const char *dumpio_strerror(int status);
+
+/* ---- what a dump says of itself ---------------------------------------------------------- */
+
+enum dumpio_order { DUMPIO_ORDER_UNKNOWN = 0, DUMPIO_LITTLE = 1, DUMPIO_BIG = 2 };
+
+/* One processor, in the order of the dump's register notes (online processors). */
+struct dumpio_cpu {
+    uint32_t number;      /* processor number when known, else its place in the list */
+    int32_t pid;          /* from the register note; 0 when unknown */
+    uint64_t task;        /* task_struct address; 0 when unknown */
+    uint64_t stack;       /* kernel stack copy (LKCD); 0 when unknown */
+    uint64_t stack_ptr;   /* stack or thread_info that the copy replaces (LKCD) */
+    const uint8_t *regs;  /* elf_gregset of the architecture in `info.order`; NULL when unknown */
+    uint32_t regs_len;    /* bytes at regs */
+    uint32_t has_fpregs;  /* pr_fpvalid */
+};
+
+/* An ELF note as stored. Payloads of type 1 "CORE" (NT_PRSTATUS) are in `cpus` too. */
+struct dumpio_note {
+    const char *name;    /* NUL-terminated */
+    uint32_t type;
+    uint32_t len;        /* bytes at data */
+    const uint8_t *data; /* in `info.note_order` */
+};
+
+enum dumpio_level_kind {
+    DUMPIO_LEVEL_NONE = 0,      /* the format does not say */
+    DUMPIO_LEVEL_MAKEDUMPFILE,  /* 1 zero, 2 cache, 4 cache with private, 8 user, 16 free */
+    DUMPIO_LEVEL_DISKDUMP,      /* 1 cache, 2 zero, 4 free, 8 anonymous */
+    DUMPIO_LEVEL_LKCD           /* 0 none, 1 header, 2 kernel, 4 used, 8 all */
+};
+
+/* A byte range inside one page that is all the dump holds of it. */
+struct dumpio_partial {
+    uint64_t start, end; /* physical, [start, end), inside one page */
+};
+
+enum {
+    DUMPIO_SYSNAME, DUMPIO_NODENAME, DUMPIO_RELEASE, DUMPIO_KVERSION, DUMPIO_MACHINE,
+    DUMPIO_DOMAINNAME, DUMPIO_UTS_FIELDS
+};
+
+#define DUMPIO_UNKNOWN_TIME INT64_MIN
+
+/* The format-neutral model of a dump without its memory. Strings are never NULL, may be empty. */
+struct dumpio_info {
+    /* the file */
+    const char *format;         /* "elf", "kdump", ... */
+    const char *containers;     /* layers around it, outermost first: "flattened"; "" when none */
+    int32_t version;            /* header version, -1 when the format has none */
+    uint32_t parts;             /* files of a split set; 1 otherwise */
+    uint64_t file_size;         /* bytes of all parts */
+    enum dumpio_order file_order; /* byte order of the container's structures */
+    uint32_t file_word;         /* 4 or 8: word size of the container's structures, 0 when n/a */
+    uint32_t unit;              /* bytes of memory stored as one item; power of two */
+    uint64_t end_addr;          /* no memory at or above this address */
+
+    /* the machine */
+    const char *arch;           /* "x86_64", "i386", "aarch64", "ppc64", "s390x", ...; "" unknown */
+    enum dumpio_order order;    /* byte order of its memory */
+    enum dumpio_order note_order; /* byte order inside notes */
+    uint32_t word;              /* 4 or 8 */
+    uint32_t page_size;         /* of the kernel; power of two */
+    uint32_t nr_cpus;           /* as the header says, or the number of register notes */
+
+    /* the kernel */
+    const char *uts[DUMPIO_UTS_FIELDS];
+    const char *build_id;       /* hex digits */
+    const char *vmcoreinfo;     /* the text */
+    uint32_t vmcoreinfo_len;
+    int vmcoreinfo_found;       /* 0 none, 1 in the file, 2 found in memory */
+    uint64_t phys_base;         /* see has_phys_base; the kernel's value, may wrap below 0 */
+    int has_phys_base;
+    uint64_t page_offset;       /* base of the direct map; 0 when unknown */
+
+    /* the crash */
+    const char *panic;          /* panic string: the file's, else what the kernel log says */
+    const char *taint;          /* letters of the last "Tainted:" in the log; "" none or unknown */
+    const char *hardware;       /* "Hardware name:" in the log */
+    uint64_t panic_task;        /* 0 when unknown */
+    int32_t panic_cpu;          /* index into cpus, -1 unknown */
+    int64_t dump_sec;           /* when dumped; DUMPIO_UNKNOWN_TIME */
+    int32_t dump_usec;
+    int64_t crash_sec;          /* when crashed, CRASHTIME */
+
+    /* the contents */
+    uint32_t dump_level;
+    enum dumpio_level_kind dump_level_kind;
+    int incomplete;             /* the writer marked it so */
+    int truncated;              /* the file ends before its structures do */
+    const char *eraseinfo;      /* text of removed symbols */
+    uint32_t eraseinfo_len;
+    const char *extras;         /* format-specific leftovers, lines of KEY=VALUE */
+    const char *provenance;     /* what dumpio tools did to it, text of their notes */
+
+    const struct dumpio_cpu *cpus;
+    uint32_t n_cpus;
+    const struct dumpio_note *notes;
+    uint32_t n_notes;
+    const struct dumpio_partial *partials; /* ascending */
+    uint32_t n_partials;
+};
+
+/* ---- open, look, read --------------------------------------------------------------------- */
+
+struct dumpio_dump;
+
+struct dumpio_open_options {
+    const char *from;   /* format name; NULL = detect. Needed for "raw" only */
+    const char *arch;   /* for formats that do not say: architecture; NULL = unknown */
+    uint32_t page_size; /* likewise; 0 = 4096 */
+};
+
+/*
+ * Open one dump, held in `n` files (a split set in any order). "-" is standard input.
+ * Errors: DUMPIO_E_IO, _FORMAT, _CORRUPT, _TRUNCATED, _UNSUPPORTED, _NOMEM, _ARG.
+ */
+DUMPIO_API int dumpio_open(struct dumpio_dump **out, const char *const *paths, size_t n,
+                           const struct dumpio_open_options *options,
+                           const struct dumpio_env *env, struct dumpio_error *err);
+DUMPIO_API void dumpio_close(struct dumpio_dump *dump); /* NULL allowed */
+
+DUMPIO_API const struct dumpio_info *dumpio_get_info(const struct dumpio_dump *dump);
+
+enum dumpio_kind {
+    DUMPIO_PRESENT = 1,  /* stored (zeros count) */
+    DUMPIO_EXCLUDED = 2, /* memory of the machine, left out on purpose */
+    DUMPIO_LOST = 3      /* should be there; truncated or damaged */
+};
+
+struct dumpio_run {
+    uint64_t start, end;   /* [start, end) */
+    enum dumpio_kind kind; /* holes are the gaps between runs */
+};
+
+/*
+ * The lowest run with end > addr, cut at addr. Runs ascend and do not overlap; neighbours may have
+ * the same kind. A PRESENT run may still hold single pages that turn out lost when read.
+ * Returns 0, DUMPIO_END, or an error.
+ */
+DUMPIO_API int dumpio_next_run(struct dumpio_dump *dump, uint64_t addr, struct dumpio_run *run,
+                               struct dumpio_error *err);
+
+/*
+ * Read `len` bytes of memory at addr. All or nothing: DUMPIO_E_ABSENT or DUMPIO_E_LOST when a byte
+ * is not there, err->offset is then 0 and the message names the address.
+ */
+DUMPIO_API int dumpio_read(struct dumpio_dump *dump, uint64_t addr, void *buf, size_t len,
+                           struct dumpio_error *err);
+
+/*
+ * Look into the memory for what the file itself does not tell: VMCOREINFO, the true byte order of
+ * the memory, the kernel's address layout; the model is completed with it. Not while other threads
+ * use the dump. Returns 0 also when nothing was found; `why` (NULL allowed) then says why the
+ * kernel's page tables could not be used. Conversions do this by themselves.
+ */
+DUMPIO_API int dumpio_explore(struct dumpio_dump *dump, struct dumpio_error *why);
+
+/* The kernel log, oldest record first. `sink` gets text in pieces; nonzero from it stops. */
+DUMPIO_API int dumpio_dmesg(struct dumpio_dump *dump, int (*sink)(void *user, const char *text,
+                            size_t len), void *user, struct dumpio_error *err);
+
+/* Value of "KEY=" in VMCOREINFO: pointer to it and its length in *len; NULL when absent. */
+DUMPIO_API const char *dumpio_vmcoreinfo(const struct dumpio_dump *dump, const char *key,
+                                         size_t *len);
+
+/* ---- convert ------------------------------------------------------------------------------- */
+
+struct dumpio_convert_options {
+    const char *format; /* target */
+    const char *codec;  /* NULL: the input's where the target has it, else the target's default */
+    int level;          /* of the codec; DUMPIO_LEVEL_DEFAULT */
+    int force;          /* replace an existing target */
+    int ram_only;       /* drop frames that the kernel's memory map does not know */
+    int flatten;        /* write a flattened stream even to a file */
+    int no_sync;        /* do not wait for the disk */
+};
+
+#define DUMPIO_LEVEL_DEFAULT INT32_MIN
+
+struct dumpio_convert_result {
+    uint64_t pages;        /* pages written */
+    uint64_t zero_pages;   /* of them, all zero */
+    uint64_t passed_pages; /* of them, taken over without recompression */
+    uint64_t lost_pages;   /* pages that should be there and are not */
+    uint64_t dropped_pages;/* by ram_only */
+    uint64_t out_bytes;    /* bytes written */
+};
+
+/*
+ * Write `dump` to `path` ("-" = standard output). The target appears under its name only when
+ * whole. Lost pages are marked where the target can mark them, counted, and no error unless
+ * env->strict. `result` may be NULL.
+ */
+DUMPIO_API int dumpio_convert(struct dumpio_dump *dump, const char *path,
+                              const struct dumpio_convert_options *options,
+                              struct dumpio_convert_result *result,
+                              const struct dumpio_env *env, struct dumpio_error *err);
+
+/* ---- prove --------------------------------------------------------------------------------- */
+
+#define DUMPIO_DIGEST_SIZE 32
+
+struct dumpio_verify_result {
+    uint64_t present_pages; /* of info.unit bytes, and so below */
+    uint64_t zero_pages;
+    uint64_t excluded_pages;
+    uint64_t lost_pages;
+    uint64_t partial_pages;
+    uint64_t stored_bytes;  /* payload bytes of the present pages */
+    struct { const char *codec; uint64_t pages, bytes; } codecs[8]; /* codec NULL ends */
+    unsigned char digest[DUMPIO_DIGEST_SIZE]; /* the image digest, docs/image-digest.md */
+};
+
+/*
+ * Decode every page. `lost` (may be NULL) is called for each unreadable range, ascending, with the
+ * reason. Lost pages are no error of this call. `with_digest` 0 leaves the digest out.
+ */
+DUMPIO_API int dumpio_verify(struct dumpio_dump *dump, int with_digest,
+                             void (*lost)(void *user, const struct dumpio_run *run,
+                                          const char *why),
+                             void *user, struct dumpio_verify_result *result,
+                             const struct dumpio_env *env, struct dumpio_error *err);
+
+enum dumpio_difference {
+    DUMPIO_SAME = 0,
+    DUMPIO_DIFF_CONTENT,  /* bytes differ */
+    DUMPIO_DIFF_PRESENCE, /* present in one only */
+    DUMPIO_DIFF_LOST      /* lost in one, so it cannot be told */
+};
+
+struct dumpio_compare_result {
+    enum dumpio_difference difference;
+    uint64_t addr;   /* the first difference: address of the byte */
+    uint64_t frames; /* 4 KiB frames compared */
+};
+
+/* Is it the same memory? Stops at the first difference. */
+DUMPIO_API int dumpio_compare(struct dumpio_dump *a, struct dumpio_dump *b,
+                              struct dumpio_compare_result *result,
+                              const struct dumpio_env *env, struct dumpio_error *err);
+
+/* ---- what this library can do --------------------------------------------------------------- */
+
+struct dumpio_format_info {
+    const char *name;
+    const char *title;       /* one line */
+    int reads, writes;
+    int holds_absent;        /* tells memory that is not there from zeros (raw does not) */
+    const char *codecs[16];  /* names valid after "FORMAT:", the default first; NULL ends */
+};
+
+/* Describe the i-th format, in the order of the registry. 0, or DUMPIO_END behind the last. */
+DUMPIO_API int dumpio_format_at(size_t i, struct dumpio_format_info *info);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

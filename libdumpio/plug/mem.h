@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Physical memory as the kernel reader (libdumpio/kernel) sees it: no file format in sight.
+ */
+#ifndef DIO_MEM_H
+#define DIO_MEM_H
+
+#include "error.h"
+
+struct dio_mem {
+    void *ctx;
+    /* All of len bytes at physical addr, or DUMPIO_E_ABSENT / _LOST / another error. Thread-safe. */
+    int (*read)(void *ctx, uint64_t addr, void *buf, size_t len, struct dumpio_error *err);
+    /* As dumpio_next_run. */
+    int (*next_run)(void *ctx, uint64_t addr, struct dumpio_run *run, struct dumpio_error *err);
+    const struct dumpio_info *info;
+};
+
+#endif
