@@ -1,0 +1,428 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Conversion: plan the target from the model and the page map, then run the pages through the
+ * pipeline: windows of the map -> fetch, expand, pack (any thread) -> place (in order) -> store.
+ */
+#include "batch.h"
+#include "io/io.h"
+#include "layers/flat.h"
+#include "model_core.h"
+#include "pipeline.h"
+#include "progress.h"
+#include "ram.h"
+#include "transcode.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SPAN (1u << 20)      /* memory per batch, bytes */
+#define LOST_NOTES_MAX 16    /* ranges named before "and more" */
+
+struct job {
+    struct dio_window window;
+    struct dio_batch *in, *out;
+    uint64_t passed;
+};
+
+struct conversion {
+    struct dumpio_dump *dump;
+    const struct dumpio_env *env;
+    const struct dumpio_convert_options *options;
+    const struct dio_format *target;
+    void *writer;
+    struct dio_out *out;
+    struct dio_write_plan plan;
+    uint8_t *carried;
+    struct dio_ram ram;
+    struct dio_windows windows;
+    struct dio_transcode transcode;
+    struct dio_ticker ticker;
+    struct dumpio_convert_result result;
+    struct dumpio_run lost; /* the lost range at hand, start == end: none */
+    char lost_why[200];
+    unsigned lost_notes;
+};
+
+/* ---- choosing ------------------------------------------------------------------------------------ */
+
+static int bad_codec(const struct dio_format *f, const char *name, struct dumpio_error *err)
+{
+    char list[200] = "";
+    for (size_t i = 0; f->codecs && f->codecs[i].name; i++) {
+        size_t n = strlen(list);
+        snprintf(list + n, sizeof list - n, "%s%s", n ? ", " : "", f->codecs[i].name);
+    }
+    return dio_fail(err, DUMPIO_E_ARG, DUMPIO_NO_OFFSET, "%s has no codec %s; it has: %s", f->name,
+                    name, *list ? list : "none");
+}
+
+/* The codec of the first packed page found in the first windows; NULL when all are plain. */
+static int input_codec(struct conversion *c, const struct dio_codec **codec,
+                       struct dumpio_error *err)
+{
+    struct dio_window w;
+    struct dio_windows ws = {c->windows.map, SPAN, false, true, {0}};
+    struct dio_batch *b = dio_batch_new();
+    int rc = b ? 0 : dio_nomem(err, "a batch");
+    uint32_t unit = c->dump->info->unit;
+    *codec = NULL;
+    dio_map_rewind(ws.map);
+    for (int tries = 0; !rc && !*codec && tries < 8; tries++) {
+        rc = dio_windows_next(&ws, &w, err);
+        for (size_t i = 0; !rc && i < w.n && !*codec; i++) {
+            if (w.pieces[i].kind != DUMPIO_PRESENT)
+                continue;
+            dio_batch_reset(b);
+            uint64_t start = w.pieces[i].start & ~(uint64_t)(unit - 1);
+            rc = c->dump->format->fetch(c->dump->self, start, start + unit, b, err);
+            if (!rc && dio_batch_count(b) && dio_batch_pages(b)->kind == DIO_DATA)
+                *codec = dio_batch_pages(b)->codec;
+        }
+    }
+    dio_batch_free(b);
+    dio_map_rewind(ws.map);
+    return rc == DUMPIO_END ? 0 : rc;
+}
+
+static const struct dio_format_codec *format_codec(const struct dio_format *f, const char *name,
+                                                   const char *codec)
+{
+    for (size_t i = 0; f->codecs && f->codecs[i].name; i++) {
+        const struct dio_format_codec *c = &f->codecs[i];
+        if (name ? !strcmp(c->name, name) : c->codec && codec && !strcmp(c->codec, codec))
+            return c;
+    }
+    return NULL;
+}
+
+static int check_level(const struct dio_codec *codec, int level, struct dumpio_error *err)
+{
+    if (level == DUMPIO_LEVEL_DEFAULT)
+        return 0;
+    if (!codec || codec->level_min == codec->level_max)
+        return dio_fail(err, DUMPIO_E_ARG, DUMPIO_NO_OFFSET, "%s has no levels",
+                        codec ? codec->name : "plain storage");
+    if (level < codec->level_min || level > codec->level_max)
+        return dio_fail(err, DUMPIO_E_ARG, DUMPIO_NO_OFFSET, "%s has levels %d to %d, not %d",
+                        codec->name, codec->level_min, codec->level_max, level);
+    return 0;
+}
+
+static int choose_codec(struct conversion *c, struct dumpio_error *err)
+{
+    const struct dio_format *f = c->target;
+    const struct dio_format_codec *fc = NULL;
+    const char *wish = c->options->codec;
+    if (wish) {
+        bool plain = !f->codecs && !strcmp(wish, "none");
+        fc = format_codec(f, wish, NULL);
+        if (!fc && !plain)
+            return bad_codec(f, wish, err);
+    } else if (f->codecs) {
+        const struct dio_codec *in;
+        int rc = input_codec(c, &in, err);
+        if (rc)
+            return rc;
+        fc = in ? format_codec(f, NULL, in->name) : NULL;
+        if (!fc)
+            fc = &f->codecs[0];
+    }
+    const struct dio_codec *codec = fc && fc->codec ? dio_codec_by_name(fc->codec) : NULL;
+    if (codec && codec->missing)
+        return dio_fail(err, DUMPIO_E_UNSUPPORTED, DUMPIO_NO_OFFSET, "codec %s: %s", codec->name,
+                        codec->missing);
+    int level = c->options->level;
+    int rc = check_level(codec, level, err);
+    c->transcode = (struct dio_transcode){
+        .dump = c->dump,
+        .unit = c->plan.unit,
+        .codec = codec,
+        .level = codec && level == DUMPIO_LEVEL_DEFAULT ? codec->level_default : level,
+        .pass_through = level == DUMPIO_LEVEL_DEFAULT,
+    };
+    c->plan.codec = codec;
+    c->plan.level = c->transcode.level;
+    return rc;
+}
+
+/* ---- the plan --------------------------------------------------------------------------------------- */
+
+static uint64_t virt_of(void *ctx, uint64_t phys)
+{
+    const struct dumpio_info *i = ctx;
+    if (!i->page_offset)
+        return 0;
+    uint64_t v = i->page_offset + phys;
+    /* 32-bit kernels map low memory only: the last 128 MiB of addresses are never direct */
+    if (i->word == 4 && (phys >= 0x100000000u || v >= 0xf8000000u))
+        return 0;
+    return v;
+}
+
+/* Count what will be written: one walk over the map. */
+static int survey(struct conversion *c, struct dumpio_error *err)
+{
+    struct dumpio_run run;
+    struct dio_map *map = c->windows.map;
+    int rc;
+    dio_map_rewind(map);
+    while (!(rc = dio_map_next(map, &run, err))) {
+        c->plan.end_addr = run.end;
+        if (run.kind != DUMPIO_EXCLUDED)
+            c->plan.present_pages += (run.end - run.start) / c->plan.unit;
+    }
+    dio_map_rewind(map);
+    c->ticker.p.total = c->plan.present_pages * c->plan.unit;
+    return rc == DUMPIO_END ? 0 : rc;
+}
+
+/* What the target cannot hold natively travels in a block of ours, and is named. */
+static int plan_carried(struct conversion *c, struct dumpio_error *err)
+{
+    const struct dio_format *f = c->target;
+    size_t room = f->carry_room ? f->carry_room(c->dump->info) : SIZE_MAX;
+    char *not_held = NULL, *dropped = NULL;
+    unsigned own = f == c->dump->format ? DIO_HOLDS_OWN : 0;
+    int rc = dio_carried_build(c->dump->info, f->holds | own, room, &c->carried, &c->plan.carried_len,
+                               &not_held, &dropped, err);
+    if (!rc) {
+        c->plan.carried = c->carried;
+        if (not_held && *not_held)
+            dio_note(c->env, DUMPIO_NOTE, "%s has no place of its own for: %s; carried in a block "
+                     "that only dumpio reads", f->name, not_held);
+        if (dropped && *dropped)
+            dio_note(c->env, DUMPIO_WARNING, "%s has no place for: %s; not in the output", f->name,
+                     dropped);
+    }
+    free(not_held);
+    free(dropped);
+    return rc;
+}
+
+static void plan_layout(struct conversion *c)
+{
+    struct dumpio_error why = {0};
+    dumpio_explore(c->dump, &why);
+    if (!c->dump->kernel) {
+        dio_note(c->env, DUMPIO_DETAIL, "the kernel's page tables are not used: %s", why.message);
+    } else {
+        struct dio_kernel_layout l;
+        dio_kernel_layout(c->dump->kernel, &l);
+        c->plan.text_virt = l.text_virt;
+        c->plan.text_phys = l.text_phys;
+        c->plan.text_len = l.text_len;
+    }
+    c->plan.virt_of = virt_of;
+    c->plan.virt_ctx = (void *)(uintptr_t)c->dump->info;
+}
+
+static int make_plan(struct conversion *c, struct dumpio_error *err)
+{
+    const struct dumpio_info *i = c->dump->info;
+    plan_layout(c);
+    c->plan.info = i;
+    c->plan.unit = i->page_size ? i->page_size : i->unit;
+    int rc = dio_ram_find(&c->ram, c->dump, c->options->ram_only, c->target->holds, c->env, err);
+    if (rc)
+        return rc;
+    c->result.dropped_pages = c->ram.dropped / c->plan.unit;
+    c->windows = (struct dio_windows){
+        .map = dio_map_new(c->dump, c->plan.unit, c->ram.keep, c->ram.n_keep),
+        .span = SPAN,
+        .skip_excluded = true,
+    };
+    if (!c->windows.map)
+        return dio_nomem(err, "the page map");
+    c->plan.map = c->windows.map;
+    c->plan.partials = i->partials;
+    c->plan.n_partials = i->n_partials;
+    rc = survey(c, err);
+    if (!rc)
+        rc = choose_codec(c, err);
+    return rc ? rc : plan_carried(c, err);
+}
+
+/* ---- running ------------------------------------------------------------------------------------------- */
+
+static int job_plan(void *ctx, void *job, struct dumpio_error *err)
+{
+    struct conversion *c = ctx;
+    return dio_windows_next(&c->windows, &((struct job *)job)->window, err);
+}
+
+static int job_work(void *ctx, void *worker, void *job, struct dumpio_error *err)
+{
+    struct conversion *c = ctx;
+    struct job *j = job;
+    j->passed = 0;
+    return dio_transcode_window(&c->transcode, worker, &j->window, j->in, j->out, &j->passed, err);
+}
+
+static void tell_lost(struct conversion *c)
+{
+    if (c->lost.start == c->lost.end)
+        return;
+    if (c->lost_notes++ < LOST_NOTES_MAX)
+        dio_note(c->env, DUMPIO_WARNING, "lost: 0x%llx-0x%llx: %s",
+                 (unsigned long long)c->lost.start, (unsigned long long)c->lost.end, c->lost_why);
+    c->lost.start = c->lost.end = 0;
+}
+
+static int count_lost(struct conversion *c, const struct dio_page *p, struct dumpio_error *err)
+{
+    const char *why = p->data ? (const char *)p->data : "no reason known";
+    c->result.lost_pages++;
+    if (c->env && c->env->strict)
+        return dio_fail(err, DUMPIO_E_LOST, DUMPIO_NO_OFFSET, "page 0x%llx is lost: %s",
+                        (unsigned long long)p->addr, why);
+    if (c->lost.end != p->addr || c->lost.start == c->lost.end) {
+        tell_lost(c);
+        c->lost.start = p->addr;
+        snprintf(c->lost_why, sizeof c->lost_why, "%.199s", why);
+    }
+    c->lost.end = p->addr + c->plan.unit;
+    return 0;
+}
+
+static int job_place(void *ctx, void *job, struct dumpio_error *err)
+{
+    struct conversion *c = ctx;
+    struct job *j = job;
+    const struct dio_page *p = dio_batch_pages(j->out);
+    size_t n = dio_batch_count(j->out);
+    int rc = 0;
+    for (size_t i = 0; i < n && !rc; i++) {
+        c->result.zero_pages += p[i].kind == DIO_ZERO;
+        if (p[i].kind == DIO_LOST)
+            rc = count_lost(c, &p[i], err);
+        else
+            c->result.pages++;
+    }
+    c->result.passed_pages += j->passed;
+    if (!rc)
+        rc = c->target->place(c->writer, j->out, err);
+    c->ticker.p.done += j->window.bytes;
+    return rc ? rc : dio_tick(&c->ticker, 0, err);
+}
+
+static int job_store(void *ctx, void *job, struct dumpio_error *err)
+{
+    struct conversion *c = ctx;
+    return c->target->store(c->writer, ((struct job *)job)->out, err);
+}
+
+static int worker_init(void *ctx, void *worker, struct dumpio_error *err)
+{
+    return dio_transcoder_init(worker, &((struct conversion *)ctx)->transcode, err);
+}
+
+static void worker_free(void *ctx, void *worker)
+{
+    dio_transcoder_free(worker, &((struct conversion *)ctx)->transcode);
+}
+
+static int job_init(void *ctx, void *job, struct dumpio_error *err)
+{
+    struct job *j = job;
+    (void)ctx;
+    j->in = dio_batch_new();
+    j->out = dio_batch_new();
+    return j->in && j->out ? 0 : dio_nomem(err, "the batches");
+}
+
+static void job_free(void *ctx, void *job)
+{
+    struct job *j = job;
+    (void)ctx;
+    dio_batch_free(j->in);
+    dio_batch_free(j->out);
+}
+
+static int run(struct conversion *c, struct dumpio_error *err)
+{
+    struct dio_pipeline p = {
+        .ctx = c,
+        .plan = job_plan,
+        .work = job_work,
+        .place = job_place,
+        .store = job_store,
+        .serial_store = c->out->access != DIO_RANDOM,
+        .worker_size = sizeof(struct dio_transcoder),
+        .job_size = sizeof(struct job),
+        .worker_init = worker_init,
+        .worker_free = worker_free,
+        .job_init = job_init,
+        .job_free = job_free,
+        .jobs_per_thread = 2,
+    };
+    int rc = dio_pipeline_run(&p, c->env, err);
+    tell_lost(c);
+    if (c->lost_notes > LOST_NOTES_MAX)
+        dio_note(c->env, DUMPIO_WARNING, "lost: %u more ranges", c->lost_notes - LOST_NOTES_MAX);
+    return rc;
+}
+
+/* ---- the sink --------------------------------------------------------------------------------------------- */
+
+static int open_sink(struct conversion *c, const char *path, struct dumpio_error *err)
+{
+    struct dio_file_out_options o = {.force = c->options->force, .no_sync = c->options->no_sync};
+    int rc = dio_file_create(&c->out, path, &o, err);
+    if (rc)
+        return rc;
+    bool must_seek = c->target->flags & DIO_FORMAT_SEEKS;
+    if (!c->options->flatten && !(must_seek && c->out->access == DIO_FORWARD))
+        return 0;
+    struct dio_out *flat;
+    rc = dio_flat_out_new(&flat, c->out, err);
+    if (!rc)
+        c->out = flat;
+    return rc;
+}
+
+static int write_all(struct conversion *c, struct dumpio_error *err)
+{
+    uint64_t size = 0;
+    int rc = c->target->create(&c->writer, c->out, &c->plan, c->env, err);
+    dio_map_rewind(c->windows.map);
+    if (!rc)
+        rc = run(c, err);
+    if (!rc)
+        rc = c->target->finish(c->writer, &size, err);
+    if (c->writer)
+        c->target->free(c->writer);
+    if (rc)
+        return rc;
+    struct dio_out *out = c->out;
+    c->out = NULL; /* finish frees it in every case */
+    c->result.out_bytes = size;
+    c->ticker.p.out = size;
+    rc = out->ops->finish(out, size, err);
+    return rc ? rc : dio_tick(&c->ticker, 1, err);
+}
+
+int dumpio_convert(struct dumpio_dump *dump, const char *path,
+                   const struct dumpio_convert_options *options,
+                   struct dumpio_convert_result *result, const struct dumpio_env *env,
+                   struct dumpio_error *err)
+{
+    struct conversion c = {.dump = dump, .env = env, .options = options, .ticker = {.env = env}};
+    c.target = options->format ? dio_format_by_name(options->format) : NULL;
+    if (!c.target || !c.target->create)
+        return dio_fail(err, DUMPIO_E_ARG, DUMPIO_NO_OFFSET, "%s is no format that can be written",
+                        options->format ? options->format : "(none)");
+    int rc = make_plan(&c, err);
+    if (!rc)
+        rc = open_sink(&c, path, err);
+    if (!rc)
+        rc = write_all(&c, err);
+    if (c.out)
+        c.out->ops->discard(c.out);
+    dio_map_free(c.windows.map);
+    dio_ram_free(&c.ram);
+    free(c.carried);
+    if (result)
+        *result = c.result;
+    return rc;
+}

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * An open dump, as the core sees it.
+ */
+#ifndef DIO_DUMP_H
+#define DIO_DUMP_H
+
+#include "kernel/kernel.h"
+#include "plug/format.h"
+
+#include <pthread.h>
+
+struct dio_page_cache;
+
+struct dumpio_dump {
+    const struct dio_format *format;
+    void *self; /* the format's */
+    struct dio_model *model;
+    const struct dumpio_info *info;
+    struct dio_bytes **parts;
+    size_t n_parts;
+    struct dumpio_env env;
+    struct dumpio_open_options options;
+    struct dio_page_cache *cache;
+    struct dio_mem mem;
+    int explored;
+    struct dio_kernel *kernel; /* NULL: not looked for, or not to be had (why: kernel_error) */
+    struct dumpio_error kernel_error;
+};
+
+/* ---- registry (generated) --------------------------------------------------------------------- */
+
+extern const struct dio_format *const dio_formats[]; /* NULL ends */
+const struct dio_format *dio_format_by_name(const char *name);
+
+/* ---- the page map --------------------------------------------------------------------------------- */
+
+/* Byte ranges to keep: ascending, disjoint. NULL/0 keeps everything. */
+struct dio_range {
+    uint64_t start, end;
+};
+
+/* A walk in units of `unit` bytes over the dump's runs; see plug/format.h. */
+struct dio_map *dio_map_new(struct dumpio_dump *dump, uint32_t unit, const struct dio_range *keep,
+                            size_t n_keep);
+void dio_map_free(struct dio_map *map);
+
+/* ---- pages ------------------------------------------------------------------------------------------- */
+
+/* Per-thread decoding: codec states and room for one unit. */
+struct dio_decoder {
+    void *states[DIO_CODECS_MAX];
+};
+void dio_decoder_free(struct dio_decoder *d);
+
+/*
+ * Expand page p (DATA) of `unit` bytes into out. 0, DUMPIO_E_CORRUPT (the page is lost; err says
+ * why), DUMPIO_E_UNSUPPORTED (codec not built in) or DUMPIO_E_NOMEM.
+ */
+int dio_decode(struct dio_decoder *d, const struct dio_page *p, uint32_t unit, uint8_t *out,
+               struct dumpio_error *err);
+
+/* ---- random reads ------------------------------------------------------------------------------------- */
+
+struct dio_page_cache *dio_page_cache_new(struct dumpio_dump *dump);
+void dio_page_cache_free(struct dio_page_cache *c);
+int dio_page_cache_read(struct dio_page_cache *c, uint64_t addr, void *buf, size_t len,
+                        struct dumpio_error *err);
+
+#endif

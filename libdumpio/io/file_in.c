@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Files and devices as sources: pread, no shared position, sparse ranges known to the system.
+ * No on-disk format.
+ */
+#include "io.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#ifdef __linux__
+#include <linux/fs.h>
+#endif
+
+struct file {
+    struct dio_bytes b;
+    int fd;
+    char *path;
+};
+
+static int file_read_at(struct dio_bytes *b, uint64_t off, void *buf, size_t len, size_t *got,
+                        struct dumpio_error *err)
+{
+    struct file *f = (struct file *)b;
+    uint8_t *p = buf;
+    *got = 0;
+    while (len) {
+        ssize_t n = pread(f->fd, p, len, (off_t)off);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return dio_fail_errno(err, errno, off, "%s: read of %zu bytes at 0x%llx", f->path, len,
+                                  (unsigned long long)off);
+        if (n == 0)
+            break;
+        p += n;
+        off += (uint64_t)n;
+        len -= (size_t)n;
+        *got += (size_t)n;
+    }
+    return 0;
+}
+
+#if defined(SEEK_DATA) && defined(SEEK_HOLE)
+static int file_next_data(struct dio_bytes *b, uint64_t off, uint64_t *start, uint64_t *end,
+                          struct dumpio_error *err)
+{
+    struct file *f = (struct file *)b;
+    (void)err;
+    *start = *end = b->size;
+    if (off >= b->size)
+        return 0;
+    off_t s = lseek(f->fd, (off_t)off, SEEK_DATA);
+    if (s < 0 && errno == ENXIO)
+        return 0;
+    if (s < 0) { /* not supported here: everything may be data */
+        *start = off;
+        return 0;
+    }
+    off_t e = lseek(f->fd, s, SEEK_HOLE);
+    *start = (uint64_t)s;
+    *end = e < 0 ? b->size : (uint64_t)e;
+    return 0;
+}
+#else
+#define file_next_data NULL
+#endif
+
+static void file_close(struct dio_bytes *b)
+{
+    struct file *f = (struct file *)b;
+    close(f->fd);
+    free(f->path);
+    free(f);
+}
+
+static const struct dio_bytes_ops file_ops = {file_read_at, file_next_data, file_close};
+
+/* Size of something seekable; false when it is a stream. */
+static bool seekable_size(int fd, const struct stat *st, uint64_t *size)
+{
+    if (S_ISREG(st->st_mode)) {
+        *size = (uint64_t)st->st_size;
+        if (*size)
+            return true;
+        /* /proc files say 0: a real empty file ends at once, /proc/vmcore can be sought */
+    }
+#ifdef BLKGETSIZE64
+    if (S_ISBLK(st->st_mode) && ioctl(fd, BLKGETSIZE64, size) == 0)
+        return true;
+#endif
+    if (S_ISFIFO(st->st_mode) || S_ISSOCK(st->st_mode) || S_ISCHR(st->st_mode))
+        return false;
+    off_t end = lseek(fd, 0, SEEK_END);
+    if (end < 0)
+        return false;
+    *size = (uint64_t)end;
+    return lseek(fd, 0, SEEK_SET) == 0;
+}
+
+static int wrap(struct dio_bytes **out, int fd, const char *path, uint64_t size,
+                struct dumpio_error *err)
+{
+    struct file *f = calloc(1, sizeof *f);
+    if (f)
+        f->path = strdup(path);
+    if (!f || !f->path) {
+        free(f);
+        close(fd);
+        return dio_nomem(err, "a source file");
+    }
+    f->b.ops = &file_ops;
+    f->b.size = size;
+    f->b.name = f->path;
+    f->fd = fd;
+    *out = &f->b;
+    return 0;
+}
+
+int dio_file_open(struct dio_file_in *in, const char *path, struct dumpio_error *err)
+{
+    bool std_in = !strcmp(path, "-");
+    int fd = std_in ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC);
+    *in = (struct dio_file_in){NULL, -1};
+    if (fd < 0)
+        return dio_fail_errno(err, errno, DUMPIO_NO_OFFSET, "cannot open %s",
+                              std_in ? "standard input" : path);
+    struct stat st;
+    if (fstat(fd, &st)) {
+        int e = errno;
+        close(fd);
+        return dio_fail_errno(err, e, DUMPIO_NO_OFFSET, "%s", path);
+    }
+    if (S_ISDIR(st.st_mode)) {
+        close(fd);
+        return dio_fail(err, DUMPIO_E_ARG, DUMPIO_NO_OFFSET, "%s is a directory", path);
+    }
+    uint64_t size = 0;
+    /* Standard input may stand in the middle of a file: only a stream is safe then. */
+    bool at_start = !std_in || lseek(fd, 0, SEEK_CUR) == 0;
+    if (!at_start || !seekable_size(fd, &st, &size)) {
+        in->fd = fd;
+        return 0;
+    }
+    return wrap(&in->bytes, fd, std_in ? "standard input" : path, size, err);
+}
+
+int dio_stream_read(int fd, void *buf, size_t len, size_t *got, struct dumpio_error *err)
+{
+    *got = 0;
+    while (*got < len) {
+        ssize_t n = read(fd, (uint8_t *)buf + *got, len - *got);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return dio_fail_errno(err, errno, DUMPIO_NO_OFFSET, "read from the input stream");
+        if (n == 0)
+            break;
+        *got += (size_t)n;
+    }
+    return 0;
+}
+
+/* ---- temporary files ---------------------------------------------------------------------- */
+
+int dio_temp_fd(int *fd, const struct dumpio_env *env, struct dumpio_error *err)
+{
+    const char *dir = env ? env->tmpdir : NULL;
+    if (!dir)
+        dir = getenv("TMPDIR");
+    if (!dir || !*dir)
+        dir = "/var/tmp";
+    size_t n = strlen(dir) + sizeof "/dumpio-XXXXXX";
+    char *path = malloc(n);
+    if (!path)
+        return dio_nomem(err, "a temporary file's name");
+    memcpy(path, dir, strlen(dir));
+    memcpy(path + strlen(dir), "/dumpio-XXXXXX", sizeof "/dumpio-XXXXXX");
+    *fd = mkstemp(path);
+    int e = errno;
+    if (*fd >= 0)
+        unlink(path);
+    free(path);
+    if (*fd < 0)
+        return dio_fail_errno(err, e, DUMPIO_NO_OFFSET, "cannot make a temporary file in %s", dir);
+    return 0;
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The core's file descriptors: sources, sinks, temporary files. Only libdumpio/io touches them.
+ */
+#ifndef DIO_IO_H
+#define DIO_IO_H
+
+#include "../plug/bytes.h"
+#include "../plug/out.h"
+
+#include <stdbool.h>
+
+/* ---- sources ------------------------------------------------------------------------------- */
+
+struct dio_file_in {
+    struct dio_bytes *bytes; /* when seekable; else NULL */
+    int fd;                  /* when a stream; else -1 */
+};
+
+/* Open path ("-" = standard input) for reading: seekable files and devices, or a stream. */
+int dio_file_open(struct dio_file_in *in, const char *path, struct dumpio_error *err);
+
+/* Read from a stream until len bytes or its end. */
+int dio_stream_read(int fd, void *buf, size_t len, size_t *got, struct dumpio_error *err);
+
+/*
+ * Put a stream into an unlinked temporary file and give that as a source; `head` are bytes already
+ * read from it. A flattened stream is unwrapped on the way. Takes fd in every case.
+ */
+int dio_spool(struct dio_bytes **out, int fd, const uint8_t *head, size_t head_len,
+              const struct dumpio_env *env, struct dumpio_error *err);
+
+/* ---- sinks ---------------------------------------------------------------------------------- */
+
+struct dio_file_out_options {
+    bool force;   /* replace what exists */
+    bool no_sync; /* do not wait for the disk */
+};
+
+/*
+ * A sink that appears as `path` on finish. "-" and pipes, sockets, character devices are FORWARD
+ * and written at once; regular files are RANDOM, written under a temporary name beside the target.
+ */
+int dio_file_create(struct dio_out **out, const char *path, const struct dio_file_out_options *o,
+                    struct dumpio_error *err);
+
+/* Remove the temporary files of all unfinished sinks: async-signal-safe. */
+void dio_file_remove_unfinished(void);
+
+/* ---- temporary files ------------------------------------------------------------------------- */
+
+/* An unlinked temporary file in env->tmpdir, $TMPDIR or /var/tmp. */
+int dio_temp_fd(int *fd, const struct dumpio_env *env, struct dumpio_error *err);
+
+#endif

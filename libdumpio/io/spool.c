@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A stream becomes a source: into an unlinked temporary file, flattened streams unwrapped on the
+ * way. Not for seekable input.
+ */
+#include "io.h"
+#include "layers/flat.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define BLOCK (1u << 20)
+
+struct spool {
+    struct dio_bytes b;
+    struct dio_out to; /* while filling */
+    int fd;
+};
+
+static int spool_read_at(struct dio_bytes *b, uint64_t off, void *buf, size_t len, size_t *got,
+                         struct dumpio_error *err)
+{
+    struct spool *s = (struct spool *)b;
+    *got = 0;
+    while (*got < len) {
+        ssize_t n = pread(s->fd, (uint8_t *)buf + *got, len - *got, (off_t)(off + *got));
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return dio_fail_errno(err, errno, off, "read of the spooled input");
+        if (n == 0)
+            break;
+        *got += (size_t)n;
+    }
+    return 0;
+}
+
+static void spool_close(struct dio_bytes *b)
+{
+    struct spool *s = (struct spool *)b;
+    close(s->fd);
+    free(s);
+}
+
+static const struct dio_bytes_ops spool_ops = {spool_read_at, NULL, spool_close};
+
+static int spool_write_at(struct dio_out *o, uint64_t off, const void *buf, size_t len,
+                          struct dumpio_error *err)
+{
+    struct spool *s = (struct spool *)((uint8_t *)o - offsetof(struct spool, to));
+    const uint8_t *p = buf;
+    while (len) {
+        ssize_t n = pwrite(s->fd, p, len, (off_t)off);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return dio_fail_errno(err, errno, off,
+                                  "spooling the input (TMPDIR names another place)");
+        p += n;
+        off += (uint64_t)n;
+        len -= (size_t)n;
+    }
+    return 0;
+}
+
+static const struct dio_out_ops spool_out_ops = {spool_write_at, NULL, NULL};
+
+static int read_stream(void *ctx, void *buf, size_t len, size_t *got, struct dumpio_error *err)
+{
+    return dio_stream_read(*(int *)ctx, buf, len, got, err);
+}
+
+/* Copy the stream as it is; *size = its length. */
+static int copy_plain(struct spool *s, int fd, const uint8_t *head, size_t head_len,
+                      uint64_t *size, struct dumpio_error *err)
+{
+    uint8_t *buf = malloc(BLOCK);
+    if (!buf)
+        return dio_nomem(err, "spooling");
+    int rc = dio_write(&s->to, 0, head, head_len, err);
+    uint64_t at = head_len;
+    while (!rc) {
+        size_t got;
+        rc = dio_stream_read(fd, buf, BLOCK, &got, err);
+        if (rc || !got)
+            break;
+        rc = dio_write(&s->to, at, buf, got, err);
+        at += got;
+    }
+    free(buf);
+    *size = at;
+    return rc;
+}
+
+int dio_spool(struct dio_bytes **out, int fd, const uint8_t *head, size_t head_len,
+              const struct dumpio_env *env, struct dumpio_error *err)
+{
+    struct spool *s = calloc(1, sizeof *s);
+    if (!s) {
+        close(fd);
+        return dio_nomem(err, "spooling");
+    }
+    s->b.ops = &spool_ops;
+    s->b.name = "standard input (spooled)";
+    s->to.ops = &spool_out_ops;
+    s->to.name = "spool";
+    int rc = dio_temp_fd(&s->fd, env, err);
+    if (rc) {
+        free(s);
+        close(fd);
+        return rc;
+    }
+    dio_note(env, DUMPIO_NOTE, "the input is a stream: spooling it to a temporary file");
+    if (dio_flat_probe(head, head_len))
+        rc = dio_flat_unwrap(read_stream, &fd, head, head_len, &s->to, &s->b.size,
+                             &s->b.truncated, env, err);
+    else
+        rc = copy_plain(s, fd, head, head_len, &s->b.size, err);
+    close(fd);
+    if (rc) {
+        spool_close(&s->b);
+        return rc;
+    }
+    *out = &s->b;
+    return 0;
+}

@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Opening a dump: files, the layers around them, the format inside, the model.
+ */
+#include "dump.h"
+#include "io/io.h"
+#include "layers/flat.h"
+#include "model_core.h"
+#include "plug/decode.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define PARTS_MAX 4096
+
+const struct dio_format *dio_format_by_name(const char *name)
+{
+    for (size_t i = 0; dio_formats[i]; i++)
+        if (!strcmp(dio_formats[i]->name, name))
+            return dio_formats[i];
+    return NULL;
+}
+
+/* Up to DIO_PROBE_SIZE bytes of the source's start. */
+static int read_head(struct dio_bytes *b, uint8_t *head, size_t *n, struct dumpio_error *err)
+{
+    return dio_read_some(b, 0, head, DIO_PROBE_SIZE, n, err);
+}
+
+static int open_stream(struct dio_bytes **out, int fd, uint8_t *head,
+                       const struct dumpio_env *env, bool *flat, struct dumpio_error *err)
+{
+    size_t n;
+    int rc = dio_stream_read(fd, head, DIO_PROBE_SIZE, &n, err);
+    *flat = !rc && dio_flat_probe(head, n);
+    if (!rc)
+        rc = dio_spool(out, fd, head, n, env, err);
+    if (!rc && (*out)->truncated) {
+        dio_bytes_close(*out);
+        rc = dio_fail(err, DUMPIO_E_TRUNCATED, DUMPIO_NO_OFFSET,
+                      "the flattened stream ended before its end marker");
+    }
+    return rc;
+}
+
+/* One file with its layers undone; *flat tells whether it was flattened. */
+static int open_part(struct dio_bytes **out, const char *path, uint8_t *head,
+                     const struct dumpio_env *env, bool *flat, struct dumpio_error *err)
+{
+    struct dio_file_in in;
+    size_t n;
+    int rc = dio_file_open(&in, path, err);
+    if (rc)
+        return rc;
+    if (!in.bytes)
+        return open_stream(out, in.fd, head, env, flat, err);
+    struct dio_bytes *b = in.bytes;
+    rc = read_head(b, head, &n, err);
+    *flat = !rc && dio_flat_probe(head, n);
+    if (*flat) {
+        struct dio_bytes *inner;
+        rc = dio_flat_open(&inner, b, env, err);
+        if (!rc)
+            b = inner;
+    }
+    if (rc) {
+        dio_bytes_close(b);
+        return rc;
+    }
+    *out = b;
+    return 0;
+}
+
+/* ---- detection -------------------------------------------------------------------------------- */
+
+static int detect(const struct dio_format **found, const uint8_t *head, size_t n,
+                  const char *name, struct dumpio_error *err)
+{
+    int best = 0;
+    const struct dio_format *f = NULL, *rival = NULL;
+    for (size_t i = 0; dio_formats[i]; i++) {
+        const struct dio_format *c = dio_formats[i];
+        int score = c->probe && !(c->flags & DIO_FORMAT_ON_REQUEST) ? c->probe(head, n) : 0;
+        if (score > best) {
+            best = score;
+            f = c;
+            rival = NULL;
+        } else if (score && score == best) {
+            rival = c;
+        }
+    }
+    if (!f)
+        return dio_fail(err, DUMPIO_E_FORMAT, 0,
+                        "%s: not a dump of a known format (first bytes %02x %02x %02x %02x, %zu "
+                        "read); --from=raw takes it as raw memory",
+                        name, n > 0 ? head[0] : 0, n > 1 ? head[1] : 0, n > 2 ? head[2] : 0,
+                        n > 3 ? head[3] : 0, n);
+    if (rival)
+        return dio_fail(err, DUMPIO_E_FORMAT, 0, "%s: could be %s or %s", name, f->name,
+                        rival->name);
+    *found = f;
+    return 0;
+}
+
+static int choose_format(struct dumpio_dump *d, const uint8_t *head, size_t n,
+                         struct dumpio_error *err)
+{
+    const char *from = d->options.from;
+    if (!from)
+        return detect(&d->format, head, n, d->parts[0]->name, err);
+    d->format = dio_format_by_name(from);
+    if (!d->format || !d->format->open)
+        return dio_fail(err, DUMPIO_E_ARG, DUMPIO_NO_OFFSET, "%s is no format that can be read",
+                        from);
+    if (!(d->format->flags & DIO_FORMAT_ON_REQUEST) && !d->format->probe(head, n))
+        return dio_fail(err, DUMPIO_E_FORMAT, 0, "%s is not in %s format", d->parts[0]->name,
+                        from);
+    return 0;
+}
+
+/* ---- the model ------------------------------------------------------------------------------------- */
+
+static int check_model(const struct dumpio_dump *d, struct dumpio_error *err)
+{
+    const struct dumpio_info *i = d->info;
+    if (dio_is_pow2(i->unit) && i->unit >= 4096 && i->unit <= DIO_PAGE_MAX)
+        return 0;
+    return dio_fail(err, DUMPIO_E_CORRUPT, DUMPIO_NO_OFFSET, "%s: impossible page size %u",
+                    d->parts[0]->name, i->unit);
+}
+
+static int open_format(struct dumpio_dump *d, bool flat, struct dumpio_error *err)
+{
+    struct dumpio_info *i = dio_model_info(d->model);
+    i->format = d->format->name;
+    i->containers = flat ? "flattened" : "";
+    i->parts = (uint32_t)d->n_parts;
+    for (size_t p = 0; p < d->n_parts; p++) {
+        i->file_size += d->parts[p]->size;
+        i->truncated |= d->parts[p]->truncated;
+    }
+    struct dio_input in = {d->parts, d->n_parts, &d->options};
+    int rc = d->format->open(&d->self, &in, d->model, &d->env, err);
+    if (rc)
+        return dio_context(err, rc, "%s", d->parts[0]->name);
+    dio_model_complete(d->model, &d->env);
+    d->info = i;
+    return check_model(d, err);
+}
+
+static int mem_read(void *ctx, uint64_t addr, void *buf, size_t len, struct dumpio_error *err)
+{
+    struct dumpio_dump *d = ctx;
+    return dio_page_cache_read(d->cache, addr, buf, len, err);
+}
+
+static int mem_next_run(void *ctx, uint64_t addr, struct dumpio_run *run,
+                        struct dumpio_error *err)
+{
+    return dumpio_next_run(ctx, addr, run, err);
+}
+
+static int open_parts(struct dumpio_dump *d, const char *const *paths, size_t n, uint8_t *head,
+                      bool *flat, struct dumpio_error *err)
+{
+    for (size_t i = 0; i < n; i++) {
+        bool f = false;
+        int rc = open_part(&d->parts[i], paths[i], head, &d->env, &f, err);
+        if (rc)
+            return rc;
+        d->n_parts++;
+        *flat |= f;
+    }
+    return 0;
+}
+
+static int open_all(struct dumpio_dump *d, const char *const *paths, size_t n, uint8_t *head,
+                    struct dumpio_error *err)
+{
+    bool flat = false;
+    size_t len;
+    int rc = open_parts(d, paths, n, head, &flat, err);
+    if (!rc)
+        rc = read_head(d->parts[0], head, &len, err);
+    if (!rc)
+        rc = choose_format(d, head, len, err);
+    if (!rc)
+        rc = dio_model_new(&d->model, err);
+    if (!rc)
+        rc = open_format(d, flat, err);
+    if (!rc) {
+        d->cache = dio_page_cache_new(d);
+        d->mem = (struct dio_mem){d, mem_read, mem_next_run, d->info};
+        rc = d->cache ? 0 : dio_nomem(err, "the page cache");
+    }
+    return rc;
+}
+
+int dumpio_open(struct dumpio_dump **out, const char *const *paths, size_t n,
+                const struct dumpio_open_options *options, const struct dumpio_env *env,
+                struct dumpio_error *err)
+{
+    if (!n || n > PARTS_MAX)
+        return dio_fail(err, DUMPIO_E_ARG, DUMPIO_NO_OFFSET, "a dump has 1 to %d files, not %zu",
+                        PARTS_MAX, n);
+    struct dumpio_dump *d = calloc(1, sizeof *d);
+    uint8_t *head = malloc(DIO_PROBE_SIZE);
+    if (d)
+        d->parts = calloc(n, sizeof *d->parts);
+    int rc = 0;
+    if (!d || !d->parts || !head) {
+        rc = dio_nomem(err, "an open dump");
+    } else {
+        if (env)
+            d->env = *env;
+        if (options)
+            d->options = *options;
+        rc = open_all(d, paths, n, head, err);
+    }
+    free(head);
+    if (rc)
+        dumpio_close(d);
+    else
+        *out = d;
+    return rc;
+}
+
+void dumpio_close(struct dumpio_dump *d)
+{
+    if (!d)
+        return;
+    dio_kernel_close(d->kernel);
+    dio_page_cache_free(d->cache);
+    if (d->self)
+        d->format->close(d->self);
+    if (d->model)
+        dio_model_free(d->model);
+    for (size_t i = 0; i < d->n_parts; i++)
+        dio_bytes_close(d->parts[i]);
+    free(d->parts);
+    free(d);
+}
+
+const struct dumpio_info *dumpio_get_info(const struct dumpio_dump *dump)
+{
+    return dump->info;
+}
+
+int dumpio_read(struct dumpio_dump *dump, uint64_t addr, void *buf, size_t len,
+                struct dumpio_error *err)
+{
+    return dio_page_cache_read(dump->cache, addr, buf, len, err);
+}
+
+const char *dumpio_vmcoreinfo(const struct dumpio_dump *dump, const char *key, size_t *len)
+{
+    return dio_vmcoreinfo_value(dump->info->vmcoreinfo, dump->info->vmcoreinfo_len, key, len);
+}
+
+/* ---- what can be read and written --------------------------------------------------------------- */
+
+int dumpio_format_at(size_t i, struct dumpio_format_info *info)
+{
+    size_t n = 0;
+    while (n < i && dio_formats[n])
+        n++;
+    const struct dio_format *f = dio_formats[n];
+    if (!f)
+        return DUMPIO_END;
+    *info = (struct dumpio_format_info){
+        .name = f->name,
+        .title = f->title,
+        .reads = f->open != NULL,
+        .writes = f->create != NULL,
+        .holds_absent = (f->holds & DIO_HOLDS_ABSENT) != 0,
+    };
+    size_t room = sizeof info->codecs / sizeof *info->codecs - 1;
+    for (size_t c = 0; f->codecs && f->codecs[c].name && c < room; c++)
+        info->codecs[c] = f->codecs[c].name;
+    return 0;
+}

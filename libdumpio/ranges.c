@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Cutting a page map into the windows that batches handle.
+ */
+#include "ranges.h"
+#include "plug/decode.h"
+
+static int refill(struct dio_windows *w, struct dumpio_error *err)
+{
+    while (w->run.start >= w->run.end) {
+        int rc = dio_map_next(w->map, &w->run, err);
+        if (rc)
+            return rc;
+        if (w->skip_excluded && w->run.kind == DUMPIO_EXCLUDED)
+            w->run.start = w->run.end;
+    }
+    return 0;
+}
+
+int dio_windows_next(struct dio_windows *w, struct dio_window *out, struct dumpio_error *err)
+{
+    out->n = 0;
+    out->bytes = 0;
+    while (out->n < DIO_PIECES_MAX && out->bytes < w->span) {
+        int rc = refill(w, err);
+        if (rc == DUMPIO_END && out->n)
+            return 0;
+        if (rc)
+            return rc;
+        if (w->one_span && out->n &&
+            dio_round_down(w->run.start, w->span) != dio_round_down(out->pieces[0].start, w->span))
+            return 0;
+        struct dumpio_run *piece = &out->pieces[out->n];
+        *piece = w->run;
+        uint64_t limit = dio_round_down(piece->start, w->span) + w->span;
+        if (limit > piece->start && piece->end > limit)
+            piece->end = limit;
+        /* a window of pieces from several spans stays within one span's worth of memory */
+        if (piece->end - piece->start > w->span - out->bytes)
+            piece->end = piece->start + (w->span - out->bytes);
+        w->run.start = piece->end;
+        out->bytes += piece->end - piece->start;
+        out->n++;
+    }
+    return 0;
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Jobs over a page map: the windows of memory that one batch handles. Shared by everything that
+ * walks a whole dump.
+ */
+#ifndef DIO_RANGES_H
+#define DIO_RANGES_H
+
+#include "dump.h"
+
+#include <stdbool.h>
+
+#define DIO_PIECES_MAX 64
+
+/* The runs of one job, none crossing a multiple of the span. */
+struct dio_window {
+    struct dumpio_run pieces[DIO_PIECES_MAX];
+    size_t n;
+    uint64_t bytes; /* of memory in them */
+};
+
+/* Cuts a map into windows. */
+struct dio_windows {
+    struct dio_map *map;
+    uint64_t span;           /* power of two; pieces end at its multiples */
+    bool one_span;           /* a window never holds pieces of two spans */
+    bool skip_excluded;
+    struct dumpio_run run;   /* what is left of the run at hand */
+};
+
+/* The next window: up to `span` bytes of memory. 0, DUMPIO_END or an error. */
+int dio_windows_next(struct dio_windows *w, struct dio_window *out, struct dumpio_error *err);
+
+#endif

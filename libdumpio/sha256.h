@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * SHA-256, by the library that is linked in.
+ */
+#ifndef DIO_SHA256_H
+#define DIO_SHA256_H
+
+#include <stddef.h>
+
+struct dio_sha256;
+
+struct dio_sha256 *dio_sha256_new(void); /* NULL: out of memory */
+void dio_sha256_free(struct dio_sha256 *h);
+void dio_sha256_start(struct dio_sha256 *h);
+void dio_sha256_add(struct dio_sha256 *h, const void *data, size_t len);
+void dio_sha256_end(struct dio_sha256 *h, unsigned char digest[32]);
+
+#endif

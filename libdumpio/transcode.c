@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Pages from one unit and codec to another. Pure per window; no I/O but the fetch.
+ */
+#include "transcode.h"
+#include "batch.h"
+#include "plug/decode.h"
+
+#include <stdlib.h>
+
+int dio_transcoder_init(struct dio_transcoder *t, const struct dio_transcode *what,
+                        struct dumpio_error *err)
+{
+    uint32_t in_unit = what->dump->info->unit;
+    *t = (struct dio_transcoder){0};
+    t->plain = malloc(in_unit > what->unit ? in_unit : what->unit);
+    t->packed = malloc(what->unit);
+    if (what->codec)
+        t->packer = what->codec->new_state(what->level);
+    if (!t->plain || !t->packed || (what->codec && !t->packer)) {
+        dio_transcoder_free(t, what);
+        return dio_nomem(err, "a worker");
+    }
+    return 0;
+}
+
+void dio_transcoder_free(struct dio_transcoder *t, const struct dio_transcode *what)
+{
+    dio_decoder_free(&t->decoder);
+    if (t->packer)
+        what->codec->free_state(t->packer);
+    free(t->plain);
+    free(t->packed);
+    *t = (struct dio_transcoder){0};
+}
+
+/* Append a plain page as ZERO, packed or plain DATA. `plain` must outlive the batch when kept. */
+static int emit(const struct dio_transcode *what, struct dio_transcoder *t, uint64_t addr,
+                const uint8_t *plain, bool plain_stays, struct dio_batch *out,
+                struct dumpio_error *err)
+{
+    struct dio_page *p = dio_batch_add(out, addr);
+    if (!p)
+        return dio_nomem(err, "a batch");
+    if (dio_is_zero(plain, what->unit)) {
+        p->kind = DIO_ZERO;
+        return 0;
+    }
+    p->kind = DIO_DATA;
+    size_t len = 0;
+    if (what->codec)
+        len = what->codec->pack(t->packer, plain, what->unit, t->packed, what->unit - 1);
+    const uint8_t *from = len ? t->packed : plain;
+    if (!len)
+        len = what->unit;
+    else
+        p->codec = what->codec;
+    p->len = (uint32_t)len;
+    if (from == plain && plain_stays) {
+        p->data = plain;
+        return 0;
+    }
+    uint8_t *copy = dio_batch_alloc(out, len);
+    if (!copy)
+        return dio_nomem(err, "a batch");
+    memcpy(copy, from, len);
+    p->data = copy;
+    return 0;
+}
+
+static int add_lost(struct dio_batch *out, uint64_t addr, const char *why,
+                    struct dumpio_error *err)
+{
+    return dio_batch_add_lost(out, addr, "%s", why) ? dio_nomem(err, "a batch") : 0;
+}
+
+/* ---- one input page is one output page ------------------------------------------------------- */
+
+static int same_unit(const struct dio_transcode *what, struct dio_transcoder *t,
+                     const struct dio_page *in, struct dio_batch *out, uint64_t *passed,
+                     struct dumpio_error *err)
+{
+    if (in->kind == DIO_LOST)
+        return add_lost(out, in->addr, in->data ? (const char *)in->data : "lost", err);
+    if (in->kind == DIO_ABSENT)
+        return add_lost(out, in->addr, "in the page map, but not stored", err);
+    if (in->kind == DIO_ZERO) {
+        struct dio_page *p = dio_batch_add(out, in->addr);
+        if (!p)
+            return dio_nomem(err, "a batch");
+        p->kind = DIO_ZERO;
+        return 0;
+    }
+    if (!in->codec)
+        return emit(what, t, in->addr, in->data, true, out, err);
+    if (what->pass_through && in->codec == what->codec) {
+        struct dio_page *p = dio_batch_add(out, in->addr);
+        if (!p)
+            return dio_nomem(err, "a batch");
+        *p = *in;
+        ++*passed;
+        return 0;
+    }
+    struct dumpio_error e = {0};
+    int rc = dio_decode(&t->decoder, in, what->unit, t->plain, &e);
+    if (rc == DUMPIO_E_CORRUPT)
+        return add_lost(out, in->addr, e.message, err);
+    if (rc) {
+        if (err)
+            *err = e;
+        return rc;
+    }
+    return emit(what, t, in->addr, t->plain, false, out, err);
+}
+
+/* ---- units differ: through a plain image of the piece ---------------------------------------- */
+
+struct image {
+    uint8_t *mem;      /* the piece, in plain */
+    uint8_t *state;    /* per output unit: enum dio_page_kind; 0 = nothing seen */
+    const char **why;  /* per output unit, when LOST */
+    uint64_t start, end;
+};
+
+static void image_mark(const struct image *m, uint32_t unit, uint64_t from, uint64_t to, int kind,
+                       const char *why)
+{
+    uint64_t a = from > m->start ? from : m->start, b = to < m->end ? to : m->end;
+    for (uint64_t at = dio_round_down(a, unit); at < b; at += unit) {
+        size_t i = (size_t)((at - m->start) / unit);
+        if (m->state[i] == DIO_LOST)
+            continue;
+        m->state[i] = (uint8_t)kind;
+        m->why[i] = why;
+    }
+}
+
+static int image_add(const struct dio_transcode *what, struct dio_transcoder *t,
+                     const struct image *m, const struct dio_page *in, struct dio_batch *out,
+                     struct dumpio_error *err)
+{
+    uint32_t in_unit = what->dump->info->unit;
+    uint64_t end = in->addr + in_unit;
+    if (in->kind == DIO_ABSENT)
+        return 0;
+    if (in->kind == DIO_LOST) {
+        image_mark(m, what->unit, in->addr, end, DIO_LOST,
+                   in->data ? (const char *)in->data : "lost");
+        return 0;
+    }
+    if (in->kind == DIO_DATA) {
+        struct dumpio_error e = {0};
+        int rc = dio_decode(&t->decoder, in, in_unit, t->plain, &e);
+        if (rc == DUMPIO_E_CORRUPT) {
+            char *why = dio_batch_alloc(out, sizeof e.message);
+            if (why)
+                memcpy(why, e.message, sizeof e.message);
+            image_mark(m, what->unit, in->addr, end, DIO_LOST, why ? why : "corrupt");
+            return 0;
+        }
+        if (rc) {
+            if (err)
+                *err = e;
+            return rc;
+        }
+        uint64_t a = in->addr > m->start ? in->addr : m->start, b = end < m->end ? end : m->end;
+        memcpy(m->mem + (a - m->start), t->plain + (a - in->addr), (size_t)(b - a));
+    }
+    image_mark(m, what->unit, in->addr, end, DIO_DATA, NULL);
+    return 0;
+}
+
+static int other_unit(const struct dio_transcode *what, struct dio_transcoder *t,
+                      const struct dumpio_run *piece, struct dio_batch *in, struct dio_batch *out,
+                      struct dumpio_error *err)
+{
+    size_t len = (size_t)(piece->end - piece->start), n = len / what->unit;
+    struct image m = {dio_batch_alloc(out, len), dio_batch_alloc(out, n),
+                      dio_batch_alloc(out, n * sizeof(char *)), piece->start, piece->end};
+    if (!m.mem || !m.state || !m.why)
+        return dio_nomem(err, "a batch");
+    memset(m.mem, 0, len);
+    memset(m.state, 0, n);
+    const struct dio_page *p = dio_batch_pages(in);
+    for (size_t i = 0, count = dio_batch_count(in); i < count; i++) {
+        int rc = image_add(what, t, &m, &p[i], out, err);
+        if (rc)
+            return rc;
+    }
+    for (size_t i = 0; i < n; i++) {
+        uint64_t addr = piece->start + i * what->unit;
+        int rc = m.state[i] == DIO_DATA
+                     ? emit(what, t, addr, m.mem + i * what->unit, true, out, err)
+                     : add_lost(out, addr,
+                                m.state[i] ? m.why[i] : "in the page map, but not stored", err);
+        if (rc)
+            return rc;
+    }
+    return 0;
+}
+
+/* ---- windows --------------------------------------------------------------------------------------- */
+
+static int lost_piece(const struct dio_transcode *what, const struct dumpio_run *piece,
+                      struct dio_batch *out, struct dumpio_error *err)
+{
+    for (uint64_t a = piece->start; a < piece->end; a += what->unit) {
+        int rc = add_lost(out, a, "beyond the end of the file, or marked as lost", err);
+        if (rc)
+            return rc;
+    }
+    return 0;
+}
+
+static int present_piece(const struct dio_transcode *what, struct dio_transcoder *t,
+                         const struct dumpio_run *piece, struct dio_batch *in,
+                         struct dio_batch *out, uint64_t *passed, struct dumpio_error *err)
+{
+    struct dumpio_dump *d = what->dump;
+    uint32_t in_unit = d->info->unit;
+    dio_batch_clear_pages(in);
+    int rc = d->format->fetch(d->self, dio_round_down(piece->start, in_unit),
+                              dio_round_up(piece->end, in_unit), in, err);
+    if (rc)
+        return rc;
+    if (in_unit != what->unit)
+        return other_unit(what, t, piece, in, out, err);
+    const struct dio_page *p = dio_batch_pages(in);
+    for (size_t i = 0, n = dio_batch_count(in); i < n; i++) {
+        rc = same_unit(what, t, &p[i], out, passed, err);
+        if (rc)
+            return rc;
+    }
+    return 0;
+}
+
+int dio_transcode_window(const struct dio_transcode *what, struct dio_transcoder *t,
+                         const struct dio_window *window, struct dio_batch *in,
+                         struct dio_batch *out, uint64_t *passed, struct dumpio_error *err)
+{
+    dio_batch_reset(in);
+    dio_batch_reset(out);
+    for (size_t i = 0; i < window->n; i++) {
+        const struct dumpio_run *piece = &window->pieces[i];
+        int rc = piece->kind == DUMPIO_LOST
+                     ? lost_piece(what, piece, out, err)
+                     : present_piece(what, t, piece, in, out, passed, err);
+        if (rc)
+            return rc;
+    }
+    return 0;
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Pages from one unit and codec to another: the work that a conversion's threads do.
+ */
+#ifndef DIO_TRANSCODE_H
+#define DIO_TRANSCODE_H
+
+#include "ranges.h"
+
+struct dio_transcode {
+    struct dumpio_dump *dump;
+    uint32_t unit;                 /* of the output */
+    const struct dio_codec *codec; /* NULL = plain */
+    int level;
+    bool pass_through;             /* pages packed with `codec` already are taken as they are */
+};
+
+/* Per-thread state. */
+struct dio_transcoder {
+    struct dio_decoder decoder;
+    void *packer;            /* codec state at `level` */
+    uint8_t *plain;          /* DIO_SPAN_MAX + a unit, when units differ; one unit otherwise */
+    uint8_t *packed;         /* one output unit */
+};
+
+int dio_transcoder_init(struct dio_transcoder *t, const struct dio_transcode *what,
+                        struct dumpio_error *err);
+void dio_transcoder_free(struct dio_transcoder *t, const struct dio_transcode *what);
+
+/*
+ * Fetch the window's pages into `in` and append the output pages to `out`: DATA, ZERO or LOST, one
+ * per output unit of the window's PRESENT and LOST pieces, ascending. *passed counts pages taken
+ * over. Output pages may point into `in`.
+ */
+int dio_transcode_window(const struct dio_transcode *what, struct dio_transcoder *t,
+                         const struct dio_window *window, struct dio_batch *in,
+                         struct dio_batch *out, uint64_t *passed, struct dumpio_error *err);
+
+#endif

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Decode everything: what is lost, and the image digest (docs/image-digest.md). Extents are worked
+ * on in parallel and joined in order.
+ */
+#include "extent.h"
+#include "pipeline.h"
+#include "plug/decode.h"
+#include "progress.h"
+#include "sha256.h"
+
+#include <stdlib.h>
+
+struct job {
+    struct dio_extent extent;
+    uint64_t base;
+    unsigned char leaf[DUMPIO_DIGEST_SIZE];
+    bool has_leaf;
+};
+
+struct worker {
+    struct dio_extent_loader loader;
+    struct dio_sha256 *hash;
+};
+
+struct verification {
+    struct dumpio_dump *dump;
+    bool digest;
+    void (*lost)(void *user, const struct dumpio_run *run, const char *why);
+    void *user;
+    struct dumpio_verify_result *result;
+    struct dio_sha256 *root;
+    uint64_t next, leaves;
+    struct dumpio_run lost_run; /* at hand; start == end: none */
+    char lost_why[160];
+    uint64_t codec_pages[DIO_CODECS_MAX + 1], codec_bytes[DIO_CODECS_MAX + 1];
+    struct dio_ticker ticker;
+};
+
+static int job_plan(void *ctx, void *job, struct dumpio_error *err)
+{
+    struct verification *v = ctx;
+    struct job *j = job;
+    int rc = dio_extent_next(v->dump, v->next, &j->base, err);
+    v->next = j->base + DIO_EXTENT_SIZE;
+    if (!rc && v->next < j->base) /* the last extent of the address space: nothing behind it */
+        v->next = UINT64_MAX;
+    return rc;
+}
+
+/* SHA-256 over tag, base, both bitmaps, contents of the present frames that are not zero. */
+static void make_leaf(struct job *j, struct dio_sha256 *h)
+{
+    const struct dio_extent *e = &j->extent;
+    uint8_t zero[DIO_EXTENT_MAP] = {0}, base[8];
+    for (size_t i = 0; i < DIO_EXTENT_FRAMES; i++)
+        if (dio_bit(e->present, i)) {
+            j->has_leaf = true;
+            if (dio_is_zero(e->data + i * DIO_FRAME, DIO_FRAME))
+                zero[i / 8] |= (uint8_t)(1u << (i % 8));
+        }
+    if (!j->has_leaf)
+        return;
+    dio_put(base, DUMPIO_LITTLE, 8, e->base);
+    dio_sha256_start(h);
+    dio_sha256_add(h, "dumpio-leaf-1\0", 14);
+    dio_sha256_add(h, base, 8);
+    dio_sha256_add(h, e->present, DIO_EXTENT_MAP);
+    dio_sha256_add(h, zero, DIO_EXTENT_MAP);
+    for (size_t i = 0; i < DIO_EXTENT_FRAMES;) {
+        size_t n = 0;
+        while (i + n < DIO_EXTENT_FRAMES && dio_bit(e->present, i + n) && !dio_bit(zero, i + n))
+            n++;
+        dio_sha256_add(h, e->data + i * DIO_FRAME, n * DIO_FRAME);
+        i += n ? n : 1;
+    }
+    dio_sha256_end(h, j->leaf);
+}
+
+static int job_work(void *ctx, void *worker, void *job, struct dumpio_error *err)
+{
+    struct verification *v = ctx;
+    struct worker *w = worker;
+    struct job *j = job;
+    int rc = dio_extent_load(&j->extent, &w->loader, v->dump, j->base, err);
+    j->has_leaf = false;
+    if (!rc && v->digest)
+        make_leaf(j, w->hash);
+    return rc;
+}
+
+static void tell_lost(struct verification *v)
+{
+    if (v->lost && v->lost_run.start < v->lost_run.end)
+        v->lost(v->user, &v->lost_run, v->lost_why);
+    v->lost_run.start = v->lost_run.end = 0;
+}
+
+static void join_lost(struct verification *v, const struct dio_extent_lost *l)
+{
+    bool open = v->lost_run.start < v->lost_run.end;
+    if (open && v->lost_run.end == l->start && !strcmp(v->lost_why, l->why)) {
+        v->lost_run.end = l->end;
+        return;
+    }
+    tell_lost(v);
+    v->lost_run = (struct dumpio_run){l->start, l->end, DUMPIO_LOST};
+    memcpy(v->lost_why, l->why, sizeof v->lost_why);
+}
+
+static int job_place(void *ctx, void *job, struct dumpio_error *err)
+{
+    struct verification *v = ctx;
+    struct job *j = job;
+    const struct dio_extent *e = &j->extent;
+    v->result->present_pages += e->present_pages;
+    v->result->zero_pages += e->zero_pages;
+    v->result->lost_pages += e->lost_pages;
+    v->result->partial_pages += e->partial_pages;
+    for (size_t i = 0; i <= DIO_CODECS_MAX; i++) {
+        v->codec_pages[i] += e->codec_pages[i];
+        v->codec_bytes[i] += e->codec_bytes[i];
+        v->result->stored_bytes += e->codec_bytes[i];
+    }
+    for (size_t i = 0; i < e->n_lost; i++)
+        join_lost(v, &e->lost_list[i]);
+    if (j->has_leaf) {
+        dio_sha256_add(v->root, j->leaf, sizeof j->leaf);
+        v->leaves++;
+    }
+    v->ticker.p.done += (e->present_pages + e->lost_pages) * v->dump->info->unit;
+    return dio_tick(&v->ticker, 0, err);
+}
+
+static void finish(struct verification *v)
+{
+    uint8_t n[8];
+    tell_lost(v);
+    dio_put(n, DUMPIO_LITTLE, 8, v->leaves);
+    dio_sha256_add(v->root, n, 8);
+    dio_sha256_end(v->root, v->result->digest);
+    size_t k = 0, room = sizeof v->result->codecs / sizeof *v->result->codecs - 1;
+    for (size_t i = 0; i <= DIO_CODECS_MAX && k < room; i++)
+        if (v->codec_pages[i]) {
+            v->result->codecs[k].codec = i ? dio_codec_at((unsigned)i - 1)->name : "none";
+            v->result->codecs[k].pages = v->codec_pages[i];
+            v->result->codecs[k++].bytes = v->codec_bytes[i];
+        }
+}
+
+/* Sizes for the progress bar, and the pages that were left out. */
+static int survey(struct verification *v, struct dumpio_error *err)
+{
+    struct dumpio_run run;
+    struct dio_map *map = dio_map_new(v->dump, v->dump->info->unit, NULL, 0);
+    int rc = map ? 0 : dio_nomem(err, "the page map");
+    while (!rc && !(rc = dio_map_next(map, &run, err)))
+        if (run.kind == DUMPIO_EXCLUDED)
+            v->result->excluded_pages += (run.end - run.start) / v->dump->info->unit;
+        else
+            v->ticker.p.total += run.end - run.start;
+    dio_map_free(map);
+    return rc == DUMPIO_END ? 0 : rc;
+}
+
+static int worker_init(void *ctx, void *worker, struct dumpio_error *err)
+{
+    struct worker *w = worker;
+    (void)ctx;
+    w->hash = dio_sha256_new();
+    return w->hash ? dio_extent_loader_init(&w->loader, err) : dio_nomem(err, "a digest");
+}
+
+static void worker_free(void *ctx, void *worker)
+{
+    struct worker *w = worker;
+    (void)ctx;
+    dio_extent_loader_free(&w->loader);
+    dio_sha256_free(w->hash);
+}
+
+static int job_init(void *ctx, void *job, struct dumpio_error *err)
+{
+    (void)ctx;
+    return dio_extent_init(&((struct job *)job)->extent, err);
+}
+
+static void job_free(void *ctx, void *job)
+{
+    (void)ctx;
+    dio_extent_free(&((struct job *)job)->extent);
+}
+
+int dumpio_verify(struct dumpio_dump *dump, int with_digest,
+                  void (*lost)(void *user, const struct dumpio_run *run, const char *why),
+                  void *user, struct dumpio_verify_result *result, const struct dumpio_env *env,
+                  struct dumpio_error *err)
+{
+    struct verification v = {.dump = dump, .digest = with_digest, .lost = lost, .user = user,
+                             .result = result, .ticker = {.env = env}};
+    *result = (struct dumpio_verify_result){0};
+    v.root = dio_sha256_new();
+    int rc = v.root ? survey(&v, err) : dio_nomem(err, "a digest");
+    if (!rc) {
+        dio_sha256_start(v.root);
+        dio_sha256_add(v.root, "dumpio-root-1\0", 14);
+        struct dio_pipeline p = {
+            .ctx = &v,
+            .plan = job_plan,
+            .work = job_work,
+            .place = job_place,
+            .worker_size = sizeof(struct worker),
+            .job_size = sizeof(struct job),
+            .worker_init = worker_init,
+            .worker_free = worker_free,
+            .job_init = job_init,
+            .job_free = job_free,
+            .jobs_per_thread = 1,
+        };
+        rc = dio_pipeline_run(&p, env, err);
+    }
+    if (!rc) {
+        finish(&v);
+        rc = dio_tick(&v.ticker, 1, err);
+    }
+    dio_sha256_free(v.root);
+    return rc;
+}
