@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One executable for all tools: "dumpio conv ..." or a link named "dumpconv".
+ */
+#include "tools.h"
+
+#include <dumpio/dumpio.h>
+#include <stdio.h>
+#include <string.h>
+
+static const struct {
+    const char *name; /* behind "dump" */
+    int (*main)(int argc, char **argv);
+    const char *what;
+} tools[] = {
+    {"conv", dumpconv_main, "convert and recompress"},
+    {"info", dumpinfo_main, "say what a dump is and what is in it"},
+    {"verify", dumpverify_main, "check a dump, compare two, print digests"},
+};
+
+#define N_TOOLS (sizeof tools / sizeof *tools)
+
+static void usage(FILE *to)
+{
+    fputs("usage: dumpio COMMAND ARGUMENTS...   (dumpCOMMAND is the same)\n\n", to);
+    for (size_t i = 0; i < N_TOOLS; i++)
+        fprintf(to, "  %-10s %s\n", tools[i].name, tools[i].what);
+    fputs("\n'dumpio COMMAND --help' tells more; 'dumpio --version' the version.\n", to);
+}
+
+static int run(const char *name, int argc, char **argv)
+{
+    if (!strncmp(name, "dump", 4))
+        name += 4;
+    for (size_t i = 0; i < N_TOOLS; i++)
+        if (!strcmp(name, tools[i].name))
+            return tools[i].main(argc, argv);
+    return -1;
+}
+
+int main(int argc, char **argv)
+{
+    const char *slash = argc ? strrchr(argv[0], '/') : NULL;
+    const char *self = slash ? slash + 1 : argc ? argv[0] : "";
+    if (strcmp(self, "dumpio") != 0) {
+        int rc = run(self, argc, argv);
+        if (rc >= 0)
+            return rc;
+    }
+    if (argc < 2) {
+        usage(stderr);
+        return 2;
+    }
+    if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")) {
+        usage(stdout);
+        return 0;
+    }
+    if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-V")) {
+        printf("dumpio %s\n", dumpio_version());
+        return 0;
+    }
+    int rc = run(argv[1], argc - 1, argv + 1);
+    if (rc >= 0)
+        return rc;
+    fprintf(stderr, "dumpio: unknown command: %s\n", argv[1]);
+    usage(stderr);
+    return 2;
+}

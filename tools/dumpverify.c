@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * dumpverify: a verdict on one dump, a comparison of two, digests of many.
+ */
+#include "common/json.h"
+#include "common/ui.h"
+#include "tools.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { DIGEST = 400, SET };
+
+static const struct opt options[] = {
+    {DIGEST, "digest", NULL, "print the digest of the memory of each IN: \"HEX  NAME\""},
+    {SET, "set", NULL, "all IN together are one dump (the parts of a split set)"},
+    {0, NULL, NULL, NULL},
+};
+
+static const struct opt_spec spec = {
+    .tool = "dumpverify",
+    .summary = "check a kernel crash dump, or compare the memory of two",
+    .usage = "dumpverify [OPTIONS] IN\n"
+             "dumpverify [OPTIONS] IN1 IN2\n"
+             "dumpverify --digest [OPTIONS] IN...\n"
+             "dumpverify --set [--digest] PART...",
+    .own = options,
+    .more = ui_options,
+    .notes =
+        "IN alone: every structure, bitmap, descriptor and page is read and decoded; what is lost\n"
+        "is listed as ranges of physical memory. IN1 IN2: the same memory? The first differing\n"
+        "address is named. The digest is that of the memory, the same in every format.\n\n"
+        "Exit status: 0 whole or the same, 1 not whole, different, or error, 2 usage;\n"
+        "--digest: 3 when pages were lost.",
+};
+
+struct report {
+    struct ui *ui;
+    struct json *json; /* NULL = text */
+    FILE *text;
+};
+
+static const char *hex(const unsigned char *digest, char *text)
+{
+    for (size_t i = 0; i < DUMPIO_DIGEST_SIZE; i++)
+        snprintf(text + 2 * i, 3, "%02x", digest[i]);
+    return text;
+}
+
+static int open_dump(struct ui *ui, struct dumpio_dump **d, char **paths, int n)
+{
+    struct dumpio_error err = {0};
+    if (!dumpio_open(d, (const char *const *)paths, (size_t)n, &ui->open, &ui->env, &err))
+        return 0;
+    return ui_error(ui, &err);
+}
+
+static void lost_range(void *user, const struct dumpio_run *run, const char *why)
+{
+    struct report *r = user;
+    ui_end_progress(r->ui);
+    if (r->json) {
+        json_open(r->json, NULL, '{');
+        json_hex(r->json, "start", run->start);
+        json_hex(r->json, "end", run->end);
+        json_text(r->json, "why", why);
+        json_close(r->json, '}');
+    } else {
+        fprintf(r->text, "lost: 0x%llx-0x%llx: %s\n", (unsigned long long)run->start,
+                (unsigned long long)run->end, why);
+    }
+}
+
+/* ---- one dump --------------------------------------------------------------------------------- */
+
+static void json_verdict(struct json *j, const struct dumpio_verify_result *v, bool whole)
+{
+    char text[2 * DUMPIO_DIGEST_SIZE + 1];
+    json_text(j, "verdict", whole ? "whole" : "not whole");
+    json_u64(j, "present_pages", v->present_pages);
+    json_u64(j, "zero_pages", v->zero_pages);
+    json_u64(j, "excluded_pages", v->excluded_pages);
+    json_u64(j, "lost_pages", v->lost_pages);
+    json_u64(j, "partial_pages", v->partial_pages);
+    json_text(j, "image_digest", hex(v->digest, text));
+}
+
+static void text_verdict(const struct dumpio_verify_result *v, const struct dumpio_info *info,
+                         bool whole)
+{
+    char text[2 * DUMPIO_DIGEST_SIZE + 1];
+    printf("present   %llu pages of %u bytes, %llu of them zero\n",
+           (unsigned long long)v->present_pages, info->unit, (unsigned long long)v->zero_pages);
+    printf("excluded  %llu pages\n", (unsigned long long)v->excluded_pages);
+    printf("lost      %llu pages\n", (unsigned long long)v->lost_pages);
+    if (v->partial_pages)
+        printf("partial   %llu pages are held in part only (missing bytes count as zero)\n",
+               (unsigned long long)v->partial_pages);
+    if (info->truncated)
+        puts("the file ends before its structures do");
+    if (info->incomplete)
+        puts("its writer marked it as incomplete");
+    printf("memory    %s\n", hex(v->digest, text));
+    puts(whole ? "verdict   whole" : "verdict   NOT WHOLE");
+}
+
+static int verify_one(struct ui *ui, char **paths, int n)
+{
+    struct dumpio_dump *d = NULL;
+    int code = open_dump(ui, &d, paths, n);
+    if (code)
+        return code;
+    struct dumpio_verify_result v;
+    struct dumpio_error err = {0};
+    struct json j;
+    struct report r = {ui, ui->json ? &j : NULL, stdout};
+    if (ui->json) {
+        json_start(&j, stdout);
+        json_open(&j, NULL, '{');
+        json_open(&j, "lost", '[');
+    }
+    int rc = dumpio_verify(d, 1, lost_range, &r, &v, &ui->env, &err);
+    ui_end_progress(ui);
+    const struct dumpio_info *info = dumpio_get_info(d);
+    bool whole = !rc && !v.lost_pages && !info->truncated && !info->incomplete;
+    if (ui->json) {
+        json_close(&j, ']');
+        if (!rc)
+            json_verdict(&j, &v, whole);
+        json_close(&j, '}');
+    } else if (!rc) {
+        text_verdict(&v, info, whole);
+    }
+    dumpio_close(d);
+    if (rc)
+        return ui_error(ui, &err);
+    return ui_finish_stdout(ui, whole ? EXIT_WHOLE : EXIT_ERROR);
+}
+
+/* ---- two dumps ------------------------------------------------------------------------------------ */
+
+static int compare(struct ui *ui, char **paths)
+{
+    static const char *const what[] = {"same", "different content", "present in one only",
+                                       "lost in one"};
+    struct dumpio_dump *a = NULL, *b = NULL;
+    struct dumpio_compare_result c;
+    struct dumpio_error err = {0};
+    int code = open_dump(ui, &a, paths, 1);
+    if (!code)
+        code = open_dump(ui, &b, paths + 1, 1);
+    if (!code && dumpio_compare(a, b, &c, &ui->env, &err))
+        code = ui_error(ui, &err);
+    dumpio_close(a);
+    dumpio_close(b);
+    if (code)
+        return code;
+    ui_end_progress(ui);
+    if (ui->json) {
+        struct json j;
+        json_start(&j, stdout);
+        json_open(&j, NULL, '{');
+        json_bool(&j, "same", c.difference == DUMPIO_SAME);
+        json_text(&j, "difference", what[c.difference]);
+        if (c.difference)
+            json_hex(&j, "address", c.addr);
+        json_u64(&j, "frames_compared", c.frames);
+        json_close(&j, '}');
+    } else if (c.difference) {
+        printf("different: physical address 0x%llx: %s\n", (unsigned long long)c.addr,
+               what[c.difference]);
+    } else {
+        printf("the same memory: %llu frames of 4096 bytes\n", (unsigned long long)c.frames);
+    }
+    return ui_finish_stdout(ui, c.difference ? EXIT_ERROR : EXIT_WHOLE);
+}
+
+/* ---- digests --------------------------------------------------------------------------------------- */
+
+static int digest(struct ui *ui, char **paths, int n)
+{
+    struct dumpio_dump *d = NULL;
+    int code = open_dump(ui, &d, paths, n);
+    if (code)
+        return code;
+    char text[2 * DUMPIO_DIGEST_SIZE + 1];
+    struct dumpio_verify_result v;
+    struct dumpio_error err = {0};
+    struct report r = {ui, NULL, stderr};
+    int rc = dumpio_verify(d, 1, lost_range, &r, &v, &ui->env, &err);
+    dumpio_close(d);
+    ui_end_progress(ui);
+    if (rc)
+        return ui_error(ui, &err);
+    printf("%s  %s\n", hex(v.digest, text), paths[0]);
+    if (v.partial_pages)
+        ui->verbosity >= 0
+            ? ui_message(ui, "%s: %llu pages are held in part only; missing bytes count as zero",
+                         paths[0], (unsigned long long)v.partial_pages)
+            : (void)0;
+    return v.lost_pages ? EXIT_LOST : EXIT_WHOLE;
+}
+
+static int digests(struct ui *ui, char **paths, int n, bool set)
+{
+    int worst = EXIT_WHOLE;
+    if (set)
+        return ui_finish_stdout(ui, digest(ui, paths, n));
+    for (int i = 0; i < n; i++) {
+        int code = digest(ui, paths + i, 1);
+        if (code == EXIT_ERROR || (code == EXIT_LOST && worst == EXIT_WHOLE))
+            worst = code;
+    }
+    return ui_finish_stdout(ui, worst);
+}
+
+int dumpverify_main(int argc, char **argv)
+{
+    struct ui ui;
+    struct opt_parse p;
+    bool want_digest = false, set = false;
+    int id, code;
+    ui_start(&ui, &spec);
+    opt_start(&p, &spec, argc, argv);
+    while ((id = opt_next(&p)) != OPT_DONE) {
+        if (id == DIGEST)
+            want_digest = true;
+        else if (id == SET)
+            set = true;
+        else if ((code = ui_option(&ui, id, p.arg)) != -1)
+            return code == -2 ? EXIT_USAGE : code;
+    }
+    if (!p.n_operands)
+        return opt_usage_error(&spec, "an input is needed");
+    if (want_digest)
+        return digests(&ui, p.operands, p.n_operands, set);
+    if (set || p.n_operands == 1)
+        return verify_one(&ui, p.operands, p.n_operands);
+    if (p.n_operands == 2)
+        return compare(&ui, p.operands);
+    return opt_usage_error(&spec, "one or two inputs; --set takes several as one dump");
+}
