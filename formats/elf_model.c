@@ -125,5 +125,6 @@ int dio_elf_describe(struct dio_model *model, const struct dio_elf_head *h,
     if (seen->lost_more)
         dio_note(env, DUMPIO_WARNING, "more pages are lost than the dump had room to name: they "
                  "read as zero");
-    return dio_model_add_extra(model, err, "elf.style", "%s", style);
+    info->variant = style;
+    return 0;
 }

@@ -98,6 +98,13 @@ struct raw_writer {
     uint64_t size;
 };
 
+/* Memory and nothing else. */
+static size_t raw_carry_room(const struct dumpio_info *info)
+{
+    (void)info;
+    return 0;
+}
+
 static int raw_create(void **self, struct dio_out *out, const struct dio_write_plan *plan,
                       const struct dumpio_env *env, struct dumpio_error *err)
 {
@@ -150,6 +157,7 @@ const struct dio_format dio_format_raw = {
     .close = raw_close,
     .next_run = raw_next_run,
     .fetch = raw_fetch,
+    .carry_room = raw_carry_room,
     .create = raw_create,
     .place = raw_place,
     .store = raw_store,

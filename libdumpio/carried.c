@@ -147,7 +147,7 @@ static void put_uts(struct carry *c)
     bool need = false;
     for (int i = 0; i < DUMPIO_UTS_FIELDS; i++)
         need |= *uts[i] && !uts_follows(c, i);
-    if (!need || holds(c, DIO_HOLDS_UTS) || !want(c, R_SCALARS, "utsname"))
+    if (!need || holds(c, DIO_HOLDS_UTS) || c->info->from_memory & DUMPIO_FROM_MEMORY_UTS || !want(c, R_SCALARS, "utsname"))
         return;
     for (int i = 0; i < DUMPIO_UTS_FIELDS; i++)
         if (*uts[i])
@@ -216,7 +216,8 @@ static void put_crash(struct carry *c)
     if (info->crash_sec != DUMPIO_UNKNOWN_TIME && !core_says(c, "CRASHTIME", crash_time) &&
         want(c, R_SCALARS, "crash time"))
         dio_buf_printf(&c->out, "crash_time %s\n", crash_time);
-    if (*info->panic && (!holds(c, DIO_HOLDS_PANIC) || strlen(info->panic) >= PANIC_FIELD) &&
+    if (*info->panic && !(info->from_memory & DUMPIO_FROM_MEMORY_PANIC) &&
+        (!holds(c, DIO_HOLDS_PANIC) || strlen(info->panic) >= PANIC_FIELD) &&
         want(c, R_SCALARS, "panic string"))
         put_text_line(c, "panic", info->panic);
     if (info->panic_task && !holds(c, DIO_HOLDS_PANIC_TASK) && !task_noted &&

@@ -518,6 +518,7 @@ int dio_model_restore(struct dio_model *m, const void *block, size_t len,
     if (!copy)
         return dio_nomem(err, "the carried description");
     m->carried = copy;
+    m->info.carried = 1;
     m->carried_len = len;
     return dio_carried_apply(m, copy, len, env, err);
 }

@@ -183,7 +183,7 @@ static int plan_carried(struct conversion *c, struct dumpio_error *err)
     const struct dio_format *f = c->target;
     size_t room = f->carry_room ? f->carry_room(c->dump->info) : SIZE_MAX;
     char *not_held = NULL, *dropped = NULL;
-    unsigned own = f == c->dump->format ? DIO_HOLDS_OWN : 0;
+    unsigned own = f == c->dump->format && !c->dump->info->carried ? DIO_HOLDS_OWN : 0;
     int rc = dio_carried_build(c->dump->info, f->holds | own, room, &c->carried, &c->plan.carried_len,
                                &not_held, &dropped, err);
     if (!rc) {

@@ -46,6 +46,17 @@ static void apply_layout(struct dumpio_dump *d)
     }
 }
 
+/* utsname, for what the file does not say: it may have the release only, from VMCOREINFO. */
+static void apply_uts(struct dumpio_dump *d)
+{
+    uint8_t uts[390];
+    struct dumpio_info *i = dio_model_info(d->model);
+    if (*i->uts[DUMPIO_SYSNAME] || *i->uts[DUMPIO_KVERSION] ||
+        dio_kernel_uts(d->kernel, uts, NULL) || dio_model_uts(d->model, uts, NULL))
+        return;
+    i->from_memory |= DUMPIO_FROM_MEMORY_UTS;
+}
+
 /* The crash as the log tells it, for what the file does not say. */
 static void apply_log(struct dumpio_dump *d)
 {
@@ -53,10 +64,13 @@ static void apply_log(struct dumpio_dump *d)
     struct dumpio_info *i = dio_model_info(d->model);
     if (dio_log_facts(d->kernel, &f, NULL))
         return;
-    const char *panic = *i->panic ? i->panic : dio_model_text(d->model, f.panic, strlen(f.panic));
+    if (!*i->panic && *f.panic) {
+        const char *panic = dio_model_text(d->model, f.panic, strlen(f.panic));
+        i->panic = panic ? panic : "";
+        i->from_memory |= DUMPIO_FROM_MEMORY_PANIC;
+    }
     const char *taint = dio_model_text(d->model, f.taint, strlen(f.taint));
     const char *hardware = dio_model_text(d->model, f.hardware, strlen(f.hardware));
-    i->panic = panic ? panic : "";
     i->taint = taint ? taint : "";
     i->hardware = hardware ? hardware : "";
 }
@@ -72,8 +86,10 @@ int dumpio_explore(struct dumpio_dump *d, struct dumpio_error *why)
             rc = dio_kernel_open(&d->kernel, &d->mem, &d->env, &d->kernel_error);
         if (!rc)
             apply_layout(d);
-        if (!rc)
+        if (!rc) {
+            apply_uts(d);
             apply_log(d);
+        }
     }
     if (!d->kernel && why)
         *why = d->kernel_error;

@@ -42,9 +42,7 @@ static void take_cause(struct scan *s, const char *text)
         const char *at = strstr(text, causes[i]);
         if (!at)
             continue;
-        /* the text is worth more than the announcement */
-        size_t skip = i ? 0 : strlen(causes[i]);
-        copy(s->facts->panic, sizeof s->facts->panic, at + skip, strlen(at + skip));
+        copy(s->facts->panic, sizeof s->facts->panic, at, strlen(at));
         s->panic_rank = i;
         return;
     }

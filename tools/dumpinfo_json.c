@@ -22,6 +22,7 @@ static void json_file(struct json *j, const struct findings *f)
         json_i64(j, "version", i->version);
     else
         json_null(j, "version");
+    json_text(j, "variant", i->variant);
     json_text(j, "containers", i->containers);
     json_u64(j, "parts", i->parts);
     json_u64(j, "file_size", i->file_size);

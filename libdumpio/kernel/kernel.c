@@ -146,7 +146,7 @@ static const uint8_t *find_uts(const struct dio_kernel *k, const uint8_t window[
 }
 
 /* 0: read back; DUMPIO_E_CORRUPT: something else is there; other errors: it cannot be read. */
-static int check_release(struct dio_kernel *k, struct dumpio_error *err)
+int dio_kernel_uts(struct dio_kernel *k, uint8_t fields[390], struct dumpio_error *err)
 {
     uint8_t window[UTS_WINDOW];
     uint64_t virt;
@@ -161,6 +161,16 @@ static int check_release(struct dio_kernel *k, struct dumpio_error *err)
         return dio_fail(err, DUMPIO_E_CORRUPT, DUMPIO_NO_OFFSET,
                         "OSRELEASE of VMCOREINFO is not found at init_uts_ns 0x%llx",
                         (unsigned long long)virt);
+    memcpy(fields, uts, 6 * UTS_FIELD);
+    return 0;
+}
+
+static int check_release(struct dio_kernel *k, struct dumpio_error *err)
+{
+    uint8_t uts[6 * UTS_FIELD];
+    int rc = dio_kernel_uts(k, uts, err);
+    if (rc)
+        return rc;
     memcpy(k->machine, uts + UTS_MACHINE, UTS_FIELD);
     k->machine[UTS_FIELD] = '\0';
     return 0;

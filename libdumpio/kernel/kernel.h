@@ -62,6 +62,9 @@ void dio_kernel_layout(struct dio_kernel *k, struct dio_kernel_layout *layout);
 int dio_kernel_next_mapped(struct dio_kernel *k, uint64_t addr, uint64_t *start, uint64_t *end,
                            struct dumpio_error *err);
 
+/* utsname as the kernel holds it: six NUL-padded fields of 65 bytes. */
+int dio_kernel_uts(struct dio_kernel *k, uint8_t uts[390], struct dumpio_error *err);
+
 /* The kernel log, oldest first, of every era. Prefix "[%5u.%06u] ". sink nonzero stops. */
 int dio_kernel_dmesg(struct dio_kernel *k, int (*sink)(void *user, const char *text, size_t len),
                      void *user, struct dumpio_error *err);

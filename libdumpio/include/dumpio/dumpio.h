@@ -119,6 +119,9 @@ struct dumpio_partial {
     uint64_t start, end; /* physical, [start, end), inside one page */
 };
 
+/* Parts of the model that the memory told and not the file. */
+enum dumpio_from_memory { DUMPIO_FROM_MEMORY_UTS = 1, DUMPIO_FROM_MEMORY_PANIC = 2 };
+
 enum {
     DUMPIO_SYSNAME, DUMPIO_NODENAME, DUMPIO_RELEASE, DUMPIO_KVERSION, DUMPIO_MACHINE,
     DUMPIO_DOMAINNAME, DUMPIO_UTS_FIELDS
@@ -131,6 +134,7 @@ struct dumpio_info {
     /* the file */
     const char *format;         /* "elf", "kdump", ... */
     const char *containers;     /* layers around it, outermost first: "flattened"; "" when none */
+    const char *variant;        /* of the format: "kdump", "netdump", "qemu", ...; "" none */
     int32_t version;            /* header version, -1 when the format has none */
     uint32_t parts;             /* files of a split set; 1 otherwise */
     uint64_t file_size;         /* bytes of all parts */
@@ -166,6 +170,9 @@ struct dumpio_info {
     int64_t dump_sec;           /* when dumped; DUMPIO_UNKNOWN_TIME */
     int32_t dump_usec;
     int64_t crash_sec;          /* when crashed, CRASHTIME */
+
+    int carried;                /* a carried block of dumpio's was found in the file */
+    unsigned from_memory;       /* enum dumpio_from_memory: found by dumpio_explore */
 
     /* the contents */
     uint32_t dump_level;

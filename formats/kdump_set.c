@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The files of an open KDUMP or DISKDUMP: headers, split sets, bitmaps, marks of truncation.
+ * Reference: makedumpfile's IMPLEMENTATION and its --reassemble, crash's diskdump.c.
+ * Not handled: sets in which an incomplete part has a main header of its own.
+ */
+#include "kdump.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+/* Bitmaps beyond this are not counted at open to find out whether the last page is there. */
+#define COUNT_AT_OPEN_MAX (64u << 20)
+
+/* ---- parts ----------------------------------------------------------------------------------- */
+
+static int same_head(const struct dio_input *in, size_t i, size_t size, struct dumpio_error *err)
+{
+    uint8_t first[464], other[464];
+    int rc = dio_read_exact(in->parts[0], 0, first, size, "main header", err);
+    if (!rc)
+        rc = dio_read_exact(in->parts[i], 0, other, size, "main header", err);
+    if (rc || !memcmp(first, other, size))
+        return rc;
+    size_t at = 0;
+    while (first[at] == other[at])
+        at++;
+    return dio_fail(err, DUMPIO_E_ARG, at,
+                    "%s is not of the same dump as %s: the main headers differ at 0x%zx",
+                    in->parts[i]->name, in->parts[0]->name, at);
+}
+
+static int read_parts(struct dio_kdump *d, const struct dio_input *in, struct dumpio_error *err)
+{
+    int rc = 0;
+    for (size_t i = 0; i < in->n && !rc; i++) {
+        struct dio_kdump_part *p = &d->parts[i];
+        p->src = in->parts[i];
+        atomic_init(&p->base, 0);
+        if (i)
+            rc = same_head(in, i, dio_kdump_head_size(d->head.word), err);
+        if (!rc && !d->head.diskdump)
+            rc = dio_kdump_read_sub(p->src, &d->head, &p->sub, err);
+        else
+            p->sub.max_mapnr = d->head.max_mapnr;
+        d->n_parts++;
+    }
+    return rc;
+}
+
+static void find_codecs(struct dio_kdump *d)
+{
+    static const char *const names[6] = {"zlib", "lzo", "snappy", NULL, NULL, "zstd"};
+    for (unsigned i = 0; i < 6; i++)
+        d->codecs[i] = names[i] ? dio_codec_by_name(names[i]) : NULL;
+}
+
+int dio_kdump_new(struct dio_kdump **out, const struct dio_input *in,
+                  const struct dumpio_env *env, struct dumpio_error *err)
+{
+    struct dio_kdump *d = calloc(1, sizeof *d);
+    int rc = d && in->n ? 0 : dio_nomem(err, "an open dump");
+    if (!rc) {
+        d->parts = calloc(in->n, sizeof *d->parts);
+        rc = d->parts ? dio_kdump_read_head(in->parts[0], &d->head, err)
+                      : dio_nomem(err, "the parts");
+    }
+    if (!rc && d->head.version > DIO_KDUMP_VERSION)
+        dio_note(env, DUMPIO_WARNING, "header version %d is not known, read as version %d",
+                 d->head.version, DIO_KDUMP_VERSION);
+    if (!rc)
+        rc = read_parts(d, in, err);
+    if (!rc) {
+        d->shift = dio_log2(d->head.block_size);
+        d->max_pfn = d->parts[0].sub.max_mapnr;
+        find_codecs(d);
+        rc = dio_kdump_check_set(d, env, err);
+    }
+    if (rc) {
+        dio_kdump_close(d);
+        return rc;
+    }
+    *out = d;
+    return 0;
+}
+
+void dio_kdump_close(void *self)
+{
+    struct dio_kdump *d = self;
+    if (!d)
+        return;
+    dio_rank_free(&d->rank);
+    free(d->parts);
+    free(d);
+}
+
+/* ---- split sets ------------------------------------------------------------------------------ */
+
+/* By start; empty parts before others. Insertion sort: atomics are not for qsort to move. */
+static void sort_parts(struct dio_kdump *d)
+{
+    for (size_t i = 1; i < d->n_parts; i++)
+        for (size_t k = i; k > 0; k--) {
+            struct dio_kdump_part *a = &d->parts[k - 1], *b = &d->parts[k];
+            if (a->start < b->start || (a->start == b->start && a->end <= b->end))
+                break;
+            struct dio_kdump_part was = {.src = a->src, .sub = a->sub, .start = a->start,
+                                         .end = a->end};
+            a->src = b->src;
+            a->sub = b->sub;
+            a->start = b->start;
+            a->end = b->end;
+            b->src = was.src;
+            b->sub = was.sub;
+            b->start = was.start;
+            b->end = was.end;
+        }
+}
+
+static int set_ranges(struct dio_kdump *d, struct dumpio_error *err)
+{
+    for (size_t i = 0; i < d->n_parts; i++) {
+        struct dio_kdump_part *p = &d->parts[i];
+        if (!p->sub.split && d->n_parts > 1)
+            return dio_fail(err, DUMPIO_E_ARG, DUMPIO_NO_OFFSET,
+                            "%s is a whole dump and no part of a split set", p->src->name);
+        if (p->sub.max_mapnr != d->max_pfn)
+            return dio_fail(err, DUMPIO_E_ARG, DUMPIO_NO_OFFSET,
+                            "%s is not of the same dump as %s: %" PRIu64 " page frames, not %"
+                            PRIu64, p->src->name, d->parts[0].src->name, p->sub.max_mapnr,
+                            d->max_pfn);
+        p->start = p->sub.split ? p->sub.start_pfn : 0;
+        p->end = p->sub.split ? p->sub.end_pfn : d->max_pfn;
+        if (p->start > p->end || p->end > d->max_pfn)
+            return dio_fail(err, DUMPIO_E_CORRUPT, d->head.block_size,
+                            "%s: sub header: page frames 0x%" PRIx64 " to 0x%" PRIx64 " of 0x%"
+                            PRIx64 " make no range", p->src->name, p->start, p->end, d->max_pfn);
+    }
+    return 0;
+}
+
+static void tell_gap(const struct dio_kdump *d, uint64_t start, uint64_t end,
+                     const struct dumpio_env *env)
+{
+    if (start < end)
+        dio_note(env, DUMPIO_WARNING, "page frames 0x%" PRIx64 " to 0x%" PRIx64 " are in none of "
+                 "the %zu files given: another part of the set is missing, their pages are lost",
+                 start, end, d->n_parts);
+}
+
+int dio_kdump_check_set(struct dio_kdump *d, const struct dumpio_env *env,
+                        struct dumpio_error *err)
+{
+    int rc = set_ranges(d, err);
+    if (rc)
+        return rc;
+    sort_parts(d);
+    uint64_t at = 0;
+    for (size_t i = 0; i < d->n_parts; i++) {
+        const struct dio_kdump_part *p = &d->parts[i];
+        if (p->start == p->end)
+            continue;
+        if (p->start < at)
+            return dio_fail(err, DUMPIO_E_ARG, DUMPIO_NO_OFFSET,
+                            "%s holds page frames from 0x%" PRIx64 " on, which another part of the "
+                            "set holds up to 0x%" PRIx64, p->src->name, p->start, at);
+        tell_gap(d, at, p->start, env);
+        at = p->end;
+    }
+    tell_gap(d, at, d->max_pfn, env);
+    return 0;
+}
+
+struct dio_kdump_part *dio_kdump_part_of(struct dio_kdump *d, uint64_t pfn, uint64_t *edge)
+{
+    size_t lo = 0, hi = d->n_parts; /* parts below lo end at or before pfn, from hi on begin later */
+    while (lo < hi) {
+        size_t mid = lo + (hi - lo) / 2;
+        if (d->parts[mid].end <= pfn)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    struct dio_kdump_part *p = lo < d->n_parts ? &d->parts[lo] : NULL;
+    if (p && p->start <= pfn) {
+        *edge = p->end;
+        return p;
+    }
+    *edge = p ? p->start : d->max_pfn;
+    return NULL;
+}
+
+/* ---- tables ---------------------------------------------------------------------------------- */
+
+/* Every part has both bitmaps: take those of the file that has most of them. */
+static struct dio_bytes *longest(const struct dio_kdump *d)
+{
+    struct dio_bytes *best = d->parts[0].src;
+    for (size_t i = 1; i < d->n_parts && best->size < d->desc_at; i++)
+        if (d->parts[i].src->size > best->size)
+            best = d->parts[i].src;
+    return best;
+}
+
+static int place_bitmaps(struct dio_kdump *d, struct dumpio_error *err)
+{
+    uint64_t block = d->head.block_size, at = block * (1 + (uint64_t)d->head.sub_blocks);
+    uint64_t blocks = dio_div_up(dio_div_up(d->max_pfn, 8), block), second = at;
+    if (blocks > d->head.bitmap_blocks)
+        return dio_fail(err, DUMPIO_E_CORRUPT, 0,
+                        "%" PRIu64 " page frames need bitmaps of %" PRIu64 " blocks, there are %u",
+                        d->max_pfn, blocks, d->head.bitmap_blocks);
+    if (d->head.bitmap_blocks >= 2 * blocks)
+        second += d->head.bitmap_blocks / 2 * block;
+    d->desc_at = at + d->head.bitmap_blocks * block;
+    struct dio_bytes *src = longest(d);
+    dio_bitmap_init(&d->ram, src, at, d->max_pfn);
+    dio_bitmap_init(&d->stored, src, second, d->max_pfn);
+    return 0;
+}
+
+/* Does the file of part p end before what its last descriptor points to? */
+static int part_cut(struct dio_kdump *d, const struct dio_kdump_part *p, bool *cut,
+                    struct dumpio_error *err)
+{
+    uint64_t first, end;
+    uint8_t desc[DIO_KDUMP_DESC];
+    size_t got;
+    int rc = dio_rank_of(&d->rank, p->start, &first, err);
+    if (!rc)
+        rc = dio_rank_of(&d->rank, p->end, &end, err);
+    if (rc || end == first)
+        return rc;
+    uint64_t at = d->desc_at + (end - first - 1) * DIO_KDUMP_DESC;
+    rc = dio_read_some(p->src, at, desc, sizeof desc, &got, err);
+    if (rc)
+        return rc;
+    uint64_t off = dio_get64(desc, d->head.order), size = dio_get32(desc + 8, d->head.order);
+    *cut |= got < sizeof desc || (off && (off > p->src->size || size > p->src->size - off));
+    return 0;
+}
+
+static int look_for_cuts(struct dio_kdump *d, struct dumpio_info *info,
+                         const struct dumpio_env *env, struct dumpio_error *err)
+{
+    bool cut = d->stored.have < d->stored.bits || d->ram.have < d->ram.bits;
+    if (cut)
+        dio_note(env, DUMPIO_WARNING, "%s ends inside the page bitmaps: memory from 0x%" PRIx64
+                 " on is lost", d->stored.src->name, d->base + (d->stored.have << d->shift));
+    for (size_t i = 0; i < d->n_parts && !cut && d->max_pfn / 8 <= COUNT_AT_OPEN_MAX; i++) {
+        struct dumpio_error e = {0};
+        int rc = part_cut(d, &d->parts[i], &cut, &e);
+        if (rc == DUMPIO_E_NOMEM)
+            return dio_nomem(err, "a page bitmap");
+        cut |= rc != 0;
+        if (cut)
+            dio_note(env, DUMPIO_WARNING, "%s ends before its last page", d->parts[i].src->name);
+    }
+    if (cut)
+        info->truncated = 1;
+    return 0;
+}
+
+int dio_kdump_tables(struct dio_kdump *d, struct dumpio_info *info, const struct dumpio_env *env,
+                     struct dumpio_error *err)
+{
+    int rc = place_bitmaps(d, err);
+    if (rc)
+        return rc;
+    if (d->max_pfn > (UINT64_MAX - d->base) >> d->shift)
+        return dio_fail(err, DUMPIO_E_CORRUPT, 0,
+                        "%" PRIu64 " page frames of %u bytes are more than 64 bits can address",
+                        d->max_pfn, d->head.block_size);
+    info->end_addr = d->base + (d->max_pfn << d->shift);
+    rc = dio_rank_init(&d->rank, &d->stored, err);
+    return rc ? rc : look_for_cuts(d, info, env, err);
+}
