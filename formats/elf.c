@@ -205,8 +205,8 @@ static int read_all(struct opening *o, struct dumpio_error *err)
     if (rc)
         return rc;
     info->truncated |= cut;
-    rc = dio_elf_describe(o->model, &o->head, &o->loads, &o->seen, o->env, err);
-    return rc ? rc : claim_all(o, err);
+    dio_elf_describe(o->model, &o->head, &o->loads, &o->seen, o->env);
+    return claim_all(o, err);
 }
 
 static void elf_close(void *self)

@@ -189,9 +189,9 @@ struct dio_elf_loads {
 };
 
 /* Style, page size, unit; the model has its notes already. */
-int dio_elf_describe(struct dio_model *model, const struct dio_elf_head *h,
+void dio_elf_describe(struct dio_model *model, const struct dio_elf_head *h,
                      const struct dio_elf_loads *loads, const struct dio_elf_notes *seen,
-                     const struct dumpio_env *env, struct dumpio_error *err);
+                     const struct dumpio_env *env);
 /* "netdump", "kdump", "qemu", "diskdump" or "makedumpfile". */
 const char *dio_elf_style(const struct dio_elf_head *h, const struct dio_elf_loads *loads,
                           const struct dio_elf_notes *seen);

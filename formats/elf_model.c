@@ -111,9 +111,9 @@ static void address_bases(struct dumpio_info *info, const struct dio_elf_loads *
     }
 }
 
-int dio_elf_describe(struct dio_model *model, const struct dio_elf_head *h,
+void dio_elf_describe(struct dio_model *model, const struct dio_elf_head *h,
                      const struct dio_elf_loads *loads, const struct dio_elf_notes *seen,
-                     const struct dumpio_env *env, struct dumpio_error *err)
+                     const struct dumpio_env *env)
 {
     struct dumpio_info *info = dio_model_info(model);
     const char *style = dio_elf_style(h, loads, seen);
@@ -126,5 +126,4 @@ int dio_elf_describe(struct dio_model *model, const struct dio_elf_head *h,
         dio_note(env, DUMPIO_WARNING, "more pages are lost than the dump had room to name: they "
                  "read as zero");
     info->variant = style;
-    return 0;
 }

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Sorted index in bounded memory (plug/index.h): sorted runs in an unlinked temporary file, one
- * k-way merge at seal, then a sparse table of keys over the sorted file. No on-disk format: the
- * file is the host's own. Memory holds while entries <= memory^2 / 37000 (3e10 for 32 MiB).
+ * merge at seal (index_runs.c), then a sparse table of keys over the sorted file. No on-disk
+ * format: the file is the host's own.
  */
-#include "../plug/index.h"
+#include "index_runs.h"
 #include "io.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -16,14 +15,9 @@
 #define MEMORY_MIN 4096u
 #define GROW_FIRST 1024u     /* entries of the first allocation */
 #define BLOCK 128u           /* entries between two fences */
-#define RUN_BUFFER_MIN 32u   /* entries buffered of each run in a merge */
-#define ENTRY sizeof(struct dio_entry)
+#define ENTRY DIO_ENTRY
 
-struct run {
-    uint64_t start, n; /* in entries, in the file */
-    uint64_t last_key;
-    bool duplicates;   /* equal neighbours within */
-};
+_Static_assert(offsetof(struct dio_entry, key) == 0, "fences are read from the start of entries");
 
 struct dio_index {
     struct dumpio_env env; /* tmpdir is our copy */
@@ -35,10 +29,7 @@ struct dio_index {
     size_t n, room, limit;
     bool ascending, duplicates; /* of `entries`, as added */
 
-    int fd;           /* -1 = nothing spilled */
-    uint64_t written; /* entries in fd */
-    struct run *runs;
-    size_t n_runs, runs_room;
+    struct dio_runs runs; /* fd -1 = nothing spilled */
 
     uint64_t count;
     uint64_t *fences;  /* key of the first entry of every `step`-th block */
@@ -52,7 +43,7 @@ int dio_index_new(struct dio_index **out, uint64_t memory, const struct dumpio_e
     struct dio_index *x = calloc(1, sizeof *x);
     if (!x)
         return dio_nomem(err, "an index");
-    x->fd = -1;
+    x->runs.fd = -1;
     x->ascending = true;
     x->memory = memory ? memory : MEMORY_DEFAULT;
     if (x->memory < MEMORY_MIN)
@@ -74,10 +65,10 @@ void dio_index_free(struct dio_index *x)
 {
     if (!x)
         return;
-    if (x->fd >= 0)
-        close(x->fd);
+    if (x->runs.fd >= 0)
+        close(x->runs.fd);
     free(x->entries);
-    free(x->runs);
+    free(x->runs.run);
     free(x->fences);
     free(x->tmpdir);
     free(x);
@@ -88,54 +79,9 @@ uint64_t dio_index_count(const struct dio_index *x)
     return x->count;
 }
 
-/* ---- the temporary file --------------------------------------------------------------------- */
-
-static int put(int fd, uint64_t at, const struct dio_entry *e, size_t n, struct dumpio_error *err)
-{
-    const uint8_t *p = (const uint8_t *)e;
-    size_t left = n * ENTRY;
-    uint64_t off = at * ENTRY;
-    while (left) {
-        ssize_t done = pwrite(fd, p, left, (off_t)off);
-        if (done < 0 && errno == EINTR)
-            continue;
-        if (done < 0)
-            return dio_fail_errno(err, errno, off,
-                                  "spilling an index (TMPDIR names another place)");
-        p += done;
-        off += (uint64_t)done;
-        left -= (size_t)done;
-    }
-    return 0;
-}
-
-static int get(int fd, uint64_t off, void *buf, size_t left, struct dumpio_error *err)
-{
-    uint8_t *p = buf;
-    while (left) {
-        ssize_t done = pread(fd, p, left, (off_t)off);
-        if (done < 0 && errno == EINTR)
-            continue;
-        if (done < 0)
-            return dio_fail_errno(err, errno, off, "reading a spilled index");
-        if (!done)
-            return dio_fail(err, DUMPIO_E_IO, off, "a spilled index has lost its end");
-        p += done;
-        off += (uint64_t)done;
-        left -= (size_t)done;
-    }
-    return 0;
-}
-
-static int get_entries(int fd, uint64_t at, struct dio_entry *e, size_t n,
-                       struct dumpio_error *err)
-{
-    return get(fd, at * ENTRY, e, n * ENTRY, err);
-}
-
 /* ---- sorting and spilling ------------------------------------------------------------------- */
 
-/* Merge the neighbours [a, b) and [b, c) of `from` into the same place of `to`; ties: left first. */
+/* Merge the neighbours [a, b) and [b, c) of `from` into the same place of `to`, the left first. */
 static void merge_pair(const struct dio_entry *from, struct dio_entry *to, size_t a, size_t b,
                        size_t c)
 {
@@ -174,20 +120,20 @@ static int sort_entries(struct dio_index *x, struct dumpio_error *err)
     return 0;
 }
 
-static struct run *new_run(struct dio_index *x, struct dumpio_error *err)
+static struct dio_run *new_run(struct dio_runs *runs, struct dumpio_error *err)
 {
-    if (x->n_runs == x->runs_room) {
-        size_t room = x->runs_room ? x->runs_room * 2 : 16;
-        struct run *r = realloc(x->runs, room * sizeof *r);
+    if (runs->n == runs->room) {
+        size_t room = runs->room ? runs->room * 2 : 16;
+        struct dio_run *r = realloc(runs->run, room * sizeof *r);
         if (!r) {
             dio_nomem(err, "an index");
             return NULL;
         }
-        x->runs = r;
-        x->runs_room = room;
+        runs->run = r;
+        runs->room = room;
     }
-    struct run *r = &x->runs[x->n_runs++];
-    *r = (struct run){.start = x->written};
+    struct dio_run *r = &runs->run[runs->n++];
+    *r = (struct dio_run){.start = runs->written};
     return r;
 }
 
@@ -196,24 +142,24 @@ static int spill(struct dio_index *x, struct dumpio_error *err)
 {
     if (!x->n)
         return 0;
-    int rc = x->fd < 0 ? dio_temp_fd(&x->fd, &x->env, err) : 0;
+    int rc = x->runs.fd < 0 ? dio_temp_fd(&x->runs.fd, &x->env, err) : 0;
     if (!rc)
         rc = sort_entries(x, err);
     if (!rc)
-        rc = put(x->fd, x->written, x->entries, x->n, err);
+        rc = dio_run_put(x->runs.fd, x->runs.written, x->entries, x->n, err);
     if (rc)
         return rc;
-    struct run *last = x->n_runs ? &x->runs[x->n_runs - 1] : NULL;
+    struct dio_run *last = x->runs.n ? &x->runs.run[x->runs.n - 1] : NULL;
     if (last && last->last_key <= x->entries[0].key)
         last->duplicates |= last->last_key == x->entries[0].key;
     else
-        last = new_run(x, err);
+        last = new_run(&x->runs, err);
     if (!last)
         return DUMPIO_E_NOMEM;
     last->n += x->n;
     last->last_key = x->entries[x->n - 1].key;
     last->duplicates |= x->duplicates;
-    x->written += x->n;
+    x->runs.written += x->n;
     x->n = 0;
     x->duplicates = false;
     return 0;
@@ -249,144 +195,6 @@ int dio_index_add(struct dio_index *x, const struct dio_entry *e, struct dumpio_
     return 0;
 }
 
-/* ---- the merge ------------------------------------------------------------------------------ */
-
-struct source {
-    uint64_t next, left; /* of the run, in the file, behind the buffer */
-    struct dio_entry *buf;
-    size_t at, n;
-};
-
-struct merge {
-    int from, to;
-    struct source *sources;
-    size_t *heap, n_heap; /* numbers of sources, the least entry first */
-    size_t buffer;        /* entries of each buffer */
-    struct dio_entry *memory, *out;
-    size_t n_out;
-    uint64_t written, dropped;
-    enum dio_duplicates policy;
-};
-
-static int refill(struct merge *m, struct source *s, struct dumpio_error *err)
-{
-    s->at = 0;
-    s->n = s->left < m->buffer ? (size_t)s->left : m->buffer;
-    int rc = get_entries(m->from, s->next, s->buf, s->n, err);
-    s->next += s->n;
-    s->left -= s->n;
-    return rc;
-}
-
-/* Equal keys come in the order of their runs, which is that of adding. */
-static bool before(const struct merge *m, size_t a, size_t b)
-{
-    const struct source *s = m->sources;
-    uint64_t ka = s[a].buf[s[a].at].key, kb = s[b].buf[s[b].at].key;
-    return ka < kb || (ka == kb && a < b);
-}
-
-static void sift_down(struct merge *m, size_t i)
-{
-    for (size_t child; (child = 2 * i + 1) < m->n_heap; i = child) {
-        if (child + 1 < m->n_heap && before(m, m->heap[child + 1], m->heap[child]))
-            child++;
-        if (before(m, m->heap[i], m->heap[child]))
-            return;
-        size_t t = m->heap[i];
-        m->heap[i] = m->heap[child];
-        m->heap[child] = t;
-    }
-}
-
-static int flush(struct merge *m, size_t keep, struct dumpio_error *err)
-{
-    size_t n = m->n_out - keep;
-    int rc = put(m->to, m->written, m->out, n, err);
-    m->written += n;
-    memmove(m->out, m->out + n, keep * ENTRY);
-    m->n_out = keep;
-    return rc;
-}
-
-/* The last entry stays in the buffer: the next may be its duplicate. */
-static int emit(struct merge *m, const struct dio_entry *e, struct dumpio_error *err)
-{
-    struct dio_entry *last = m->n_out ? &m->out[m->n_out - 1] : NULL;
-    if (last && last->key == e->key && m->policy != DIO_KEEP_ALL) {
-        m->dropped++;
-        if (m->policy == DIO_KEEP_LAST)
-            *last = *e;
-        return 0;
-    }
-    int rc = m->n_out == m->buffer ? flush(m, 1, err) : 0;
-    m->out[m->n_out++] = *e;
-    return rc;
-}
-
-static int merge_all(struct merge *m, struct dumpio_error *err)
-{
-    int rc = 0;
-    for (size_t i = m->n_heap; i-- > 0 && !rc;)
-        rc = refill(m, &m->sources[i], err);
-    for (size_t i = m->n_heap / 2; i-- > 0 && !rc;)
-        sift_down(m, i);
-    while (!rc && m->n_heap) {
-        struct source *s = &m->sources[m->heap[0]];
-        rc = emit(m, &s->buf[s->at++], err);
-        if (s->at == s->n && s->left && !rc)
-            rc = refill(m, s, err);
-        else if (s->at == s->n)
-            m->heap[0] = m->heap[--m->n_heap];
-        sift_down(m, 0);
-    }
-    return rc ? rc : flush(m, 0, err);
-}
-
-static int new_merge(struct merge *m, const struct dio_index *x, struct dumpio_error *err)
-{
-    size_t n = x->n_runs;
-    m->buffer = (size_t)(x->memory / ENTRY) / (n + 1);
-    if (m->buffer < RUN_BUFFER_MIN)
-        m->buffer = RUN_BUFFER_MIN;
-    m->sources = calloc(n, sizeof *m->sources);
-    m->heap = calloc(n, sizeof *m->heap);
-    m->memory = n < SIZE_MAX / ENTRY / m->buffer - 1 ? malloc((n + 1) * m->buffer * ENTRY) : NULL;
-    if (!m->sources || !m->heap || !m->memory)
-        return dio_nomem(err, "merging an index");
-    for (size_t i = 0; i < n; i++) {
-        m->sources[i] = (struct source){.next = x->runs[i].start, .left = x->runs[i].n,
-                                        .buf = m->memory + i * m->buffer};
-        m->heap[i] = i;
-    }
-    m->n_heap = n;
-    m->out = m->memory + n * m->buffer;
-    return dio_temp_fd(&m->to, &x->env, err);
-}
-
-/* Replace the file by one with a single sorted run. */
-static int merge_runs(struct dio_index *x, enum dio_duplicates policy, uint64_t *dropped,
-                      struct dumpio_error *err)
-{
-    struct merge m = {.from = x->fd, .to = -1, .policy = policy};
-    int rc = new_merge(&m, x, err);
-    if (!rc)
-        rc = merge_all(&m, err);
-    free(m.sources);
-    free(m.heap);
-    free(m.memory);
-    if (rc) {
-        if (m.to >= 0)
-            close(m.to);
-        return rc;
-    }
-    close(x->fd);
-    x->fd = m.to;
-    x->written = m.written;
-    *dropped = m.dropped;
-    return 0;
-}
-
 /* ---- seal ----------------------------------------------------------------------------------- */
 
 /* One fence every `step` blocks, so that the table takes a quarter of the memory at most. */
@@ -400,7 +208,8 @@ static int build_fences(struct dio_index *x, struct dumpio_error *err)
         return dio_nomem(err, "an index");
     int rc = 0;
     for (size_t i = 0; i < x->n_fences && !rc; i++)
-        rc = get(x->fd, i * x->step * BLOCK * ENTRY, &x->fences[i], sizeof *x->fences, err);
+        rc = dio_run_get(x->runs.fd, i * x->step * BLOCK * ENTRY, &x->fences[i],
+                         sizeof *x->fences, err);
     return rc;
 }
 
@@ -411,12 +220,12 @@ static int seal_spilled(struct dio_index *x, enum dio_duplicates policy, uint64_
     free(x->entries);
     x->entries = NULL;
     x->room = 0;
-    if (!rc && (x->n_runs > 1 || (x->runs[0].duplicates && policy != DIO_KEEP_ALL)))
-        rc = merge_runs(x, policy, dropped, err);
-    free(x->runs);
-    x->runs = NULL;
-    x->n_runs = x->runs_room = 0;
-    x->count = x->written;
+    if (!rc && (x->runs.n > 1 || (x->runs.run[0].duplicates && policy != DIO_KEEP_ALL)))
+        rc = dio_runs_merge(&x->runs, policy, x->memory, &x->env, dropped, err);
+    free(x->runs.run);
+    x->runs.run = NULL;
+    x->runs.n = x->runs.room = 0;
+    x->count = x->runs.written;
     return rc ? rc : build_fences(x, err);
 }
 
@@ -448,7 +257,7 @@ int dio_index_seal(struct dio_index *x, enum dio_duplicates policy, uint64_t *dr
     uint64_t gone = 0;
     if (x->sealed)
         return dio_fail(err, DUMPIO_E_INTERNAL, DUMPIO_NO_OFFSET, "index sealed twice");
-    int rc = x->fd >= 0 ? seal_spilled(x, policy, &gone, err)
+    int rc = x->runs.fd >= 0 ? seal_spilled(x, policy, &gone, err)
                         : seal_in_memory(x, policy, &gone, err);
     x->sealed = !rc;
     if (dropped)
@@ -496,7 +305,7 @@ static int find_block(const struct dio_index *x, uint64_t key, bool equal, uint6
         hi = blocks;
     while (lo + 1 < hi) {
         uint64_t mid = lo + (hi - lo) / 2, k;
-        int rc = get(x->fd, mid * BLOCK * ENTRY, &k, sizeof k, err);
+        int rc = dio_run_get(x->runs.fd, mid * BLOCK * ENTRY, &k, sizeof k, err);
         if (rc)
             return rc;
         if (left_of(k, key, equal))
@@ -521,7 +330,7 @@ static int find(const struct dio_index *x, uint64_t key, bool equal, struct dio_
         return rc;
     *first = block * BLOCK;
     *n = x->count - *first < BLOCK ? (size_t)(x->count - *first) : BLOCK;
-    rc = get_entries(x->fd, *first, e, *n, err);
+    rc = dio_run_get(x->runs.fd, *first * ENTRY, e, *n * ENTRY, err);
     *at = *first + count_left(e, *n, key, equal);
     return rc;
 }
@@ -539,7 +348,7 @@ int dio_index_range(struct dio_index *x, uint64_t key, struct dio_entry *entries
         return not_sealed(err);
     if (!x->count || !max)
         return 0;
-    if (x->fd < 0) {
+    if (x->runs.fd < 0) {
         size_t at = count_left(x->entries, x->n, key, false);
         *n = x->n - at < max ? x->n - at : max;
         memcpy(entries, x->entries + at, *n * ENTRY);
@@ -556,7 +365,7 @@ int dio_index_range(struct dio_index *x, uint64_t key, struct dio_entry *entries
     if (here > want)
         here = want;
     memcpy(entries, block + (at - first), here * ENTRY);
-    rc = get_entries(x->fd, at + here, entries + here, want - here, err);
+    rc = dio_run_get(x->runs.fd, (at + here) * ENTRY, entries + here, (want - here) * ENTRY, err);
     if (!rc)
         *n = want;
     return rc;
@@ -567,7 +376,7 @@ int dio_index_floor(struct dio_index *x, uint64_t key, struct dio_entry *e,
 {
     if (!x->sealed)
         return not_sealed(err);
-    if (x->fd < 0) {
+    if (x->runs.fd < 0) {
         size_t at = count_left(x->entries, x->n, key, true);
         if (!at)
             return DUMPIO_END;

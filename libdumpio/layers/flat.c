@@ -5,6 +5,7 @@
  * Not for what is inside; flat_out.c writes.
  */
 #include "flat.h"
+#include "flat_overlap.h"
 
 #include "../plug/decode.h"
 #include "../plug/index.h"
@@ -24,8 +25,6 @@
 #define BATCH 64u               /* extents looked up at once */
 #define GATHER_MAX (64u << 10)  /* bytes of the file read at once for several small extents */
 #define GATHER_GAP 512u         /* bytes skipped rather than read anew */
-#define WALK_ROOM (1u << 20)    /* segments that may begin at the same place */
-#define LAYERS_MAX (1u << 16)   /* segments that may lie over one another and all still be seen */
 #define COPY_BLOCK (1u << 20)   /* bytes moved at once while unwrapping */
 
 /* ---- headers ---------------------------------------------------------------------------------- */
@@ -124,23 +123,11 @@ static int take_data(struct segments *s, uint64_t got, struct dumpio_error *err)
 
 /* ---- the index -------------------------------------------------------------------------------- */
 
-/* An extent of what is inside: `len` bytes from `start` lie at `pos` of the stream. */
-struct extent {
-    uint64_t start, len, pos;
-};
-
 struct flat {
     struct dio_bytes b;
     struct dio_bytes *below;
-    struct dio_index *index; /* disjoint extents by their last byte */
+    struct dio_index *index; /* disjoint extents, see add_extent() */
 };
-
-/* Sorted by the last byte, so that one lookup finds what holds a byte and all that follows it. */
-static int add_by_end(struct dio_index *x, const struct extent *e, struct dumpio_error *err)
-{
-    struct dio_entry n = {e->start + e->len - 1, e->pos, e->len};
-    return dio_index_add(x, &n, err);
-}
 
 static struct extent extent_of(const struct dio_entry *e)
 {
@@ -179,15 +166,32 @@ static int window_header(struct window *w, uint64_t at, const uint8_t **h,
     return 0;
 }
 
-/* All segments into the index; *disjoint when they ascend without overlap. */
-static int scan(struct segments *s, struct dio_bytes *below, struct dio_index *x, bool *disjoint,
-                struct dumpio_error *err)
+/* What a scan found, and how it files the segments. */
+struct scan {
+    struct segments s;
+    struct dio_index *x;
+    bool by_start; /* else by the last byte: one lookup finds what holds a byte and what follows */
+    bool ascending; /* without overlap */
+};
+
+static int file_segment(struct scan *c, const struct extent *e, struct dumpio_error *err)
 {
+    if (e->start < c->s.size)
+        c->ascending = false;
+    if (!c->by_start)
+        return add_extent(c->x, e, err);
+    struct dio_entry n = {e->start, e->pos, e->len};
+    return dio_index_add(c->x, &n, err);
+}
+
+static int scan(struct scan *c, struct dio_bytes *below, struct dumpio_error *err)
+{
+    struct segments *s = &c->s;
     struct window w = {.below = below, .want = WINDOW_FIRST, .found = 2};
     w.buf = malloc(WINDOW_MAX);
     if (!w.buf)
         return dio_nomem(err, "reading a flattened file");
-    *disjoint = true;
+    c->ascending = true;
     int rc = 0;
     while (!rc) {
         const uint8_t *h;
@@ -196,12 +200,10 @@ static int scan(struct segments *s, struct dio_bytes *below, struct dio_index *x
             rc = h ? take_header(s, h, err) : ended_early(s, err);
         if (rc)
             break;
-        uint64_t pos = s->at + SEGMENT_HEADER, left = below->size > pos ? below->size - pos : 0;
+        uint64_t pos = s->at + SEGMENT_HEADER, left = below->size - pos;
         struct extent e = {s->offset, s->len < left ? s->len : left, pos};
-        if (s->offset < s->size)
-            *disjoint = false;
         if (e.len)
-            rc = add_by_end(x, &e, err);
+            rc = file_segment(c, &e, err);
         if (!rc)
             rc = take_data(s, e.len, err);
     }
@@ -227,142 +229,354 @@ static int find_overlap(struct dio_index *x, bool *disjoint, struct dumpio_error
     }
 }
 
-/* ---- overlaps --------------------------------------------------------------------------------- */
+static int new_scan(struct scan *c, const struct dumpio_env *env, struct dumpio_error *err)
+{
+    c->s = (struct segments){.env = env, .at = DIO_FLAT_HEADER};
+    c->x = NULL;
+    return dio_index_new(&c->x, 0, env, err);
+}
 
-/*
- * Extents that reach beyond the place `at`, newest last. What is hidden for good is left out, so
- * that ends descend from first to last.
- */
-struct layers {
-    struct extent *e;
-    size_t n, room;
-    uint64_t at;
-    struct extent made; /* not yet in the index; len 0: none */
-    struct dio_index *to;
+/* Read the headers once more, sorted by start, and let later segments hide earlier ones. */
+static int resolve(struct dio_index **out, struct dio_bytes *below, const struct dumpio_env *env,
+                   struct dumpio_error *err)
+{
+    dio_note(env, DUMPIO_DETAIL, "flattened segments overlap: later ones win");
+    struct scan c = {.by_start = true};
+    int rc = new_scan(&c, env, err);
+    c.s.env = NULL; /* its notes have been told */
+    if (!rc)
+        rc = scan(&c, below, err);
+    if (!rc)
+        rc = dio_index_seal(c.x, DIO_KEEP_ALL, NULL, err);
+    if (!rc)
+        rc = dio_index_new(out, 0, env, err);
+    if (!rc)
+        rc = dio_flat_resolve(c.x, *out, err);
+    if (!rc)
+        rc = dio_index_seal(*out, DIO_KEEP_ALL, NULL, err);
+    dio_index_free(c.x);
+    return rc;
+}
+
+static int build(struct flat *f, struct dio_bytes *below, const struct dumpio_env *env,
+                 struct dumpio_error *err)
+{
+    struct scan c = {.by_start = false};
+    int rc = new_scan(&c, env, err);
+    f->index = c.x;
+    if (!rc)
+        rc = scan(&c, below, err);
+    if (!rc)
+        rc = dio_index_seal(c.x, DIO_KEEP_ALL, NULL, err);
+    bool disjoint = c.ascending;
+    if (!rc && !disjoint)
+        rc = find_overlap(c.x, &disjoint, err);
+    if (!rc && !disjoint) {
+        dio_index_free(f->index);
+        f->index = NULL;
+        rc = resolve(&f->index, below, env, err);
+    }
+    f->b.size = c.s.size;
+    f->b.truncated = c.s.truncated;
+    return rc;
+}
+
+/* ---- reading at random -------------------------------------------------------------------------- */
+
+/* Where a read stands: bytes [at, end) of what is inside go to `to`. */
+struct reading {
+    struct flat *f;
+    uint64_t at, end;
+    uint8_t *to;
 };
 
-static uint64_t end_of(const struct extent *e)
+static void advance(struct reading *r, uint64_t n)
 {
-    return e->start + e->len;
+    r->at += n;
+    r->to += n;
 }
 
-static int make(struct layers *l, uint64_t end, struct dumpio_error *err)
+static void zero_until(struct reading *r, uint64_t stop)
 {
-    const struct extent *top = &l->e[l->n - 1];
-    struct extent part = {l->at, end - l->at, top->pos + (l->at - top->start)};
-    l->at = end;
-    if (l->made.len && end_of(&l->made) == part.start &&
-        l->made.pos + l->made.len == part.pos) {
-        l->made.len += part.len;
-        return 0;
+    if (stop > r->end)
+        stop = r->end;
+    if (stop > r->at) {
+        memset(r->to, 0, (size_t)(stop - r->at));
+        advance(r, stop - r->at);
     }
-    int rc = l->made.len ? add_by_end(l->to, &l->made, err) : 0;
-    l->made = part;
+}
+
+/* Bytes that extent e gives at r->at, which it holds; *pos = where they lie. */
+static size_t share(const struct reading *r, const struct extent *e, uint64_t *pos)
+{
+    uint64_t skip = r->at - e->start, n = e->len - skip;
+    *pos = e->pos + skip;
+    return (size_t)(n < r->end - r->at ? n : r->end - r->at);
+}
+
+/* How many of n extents from the one at r->at lie close enough to be read at once; *bytes. */
+static size_t neighbours(const struct reading *r, const struct dio_entry *e, size_t n,
+                         size_t *bytes)
+{
+    struct extent x = extent_of(e);
+    uint64_t first;
+    *bytes = share(r, &x, &first);
+    uint64_t behind = first + *bytes;
+    size_t i = 1;
+    for (; i < n; i++) {
+        x = extent_of(&e[i]);
+        if (x.start >= r->end || x.pos < behind || x.pos - behind > GATHER_GAP)
+            break;
+        uint64_t take = x.len < r->end - x.start ? x.len : r->end - x.start;
+        if (take > GATHER_MAX || x.pos + take - first > GATHER_MAX)
+            break;
+        behind = x.pos + take;
+        *bytes = (size_t)(behind - first);
+    }
+    return i;
+}
+
+/* n extents, `bytes` from the first byte wanted to the last, by one read of the stream. */
+static int gather(struct reading *r, const struct dio_entry *e, size_t n, size_t bytes,
+                  struct dumpio_error *err)
+{
+    uint8_t *buf = malloc(bytes);
+    if (!buf)
+        return dio_nomem(err, "reading a flattened file");
+    struct extent x = extent_of(e);
+    uint64_t first, pos;
+    (void)share(r, &x, &first);
+    int rc = dio_read_exact(r->f->below, first, buf, bytes, "flattened segments", err);
+    for (size_t i = 0; !rc && i < n; i++) {
+        x = extent_of(&e[i]);
+        zero_until(r, x.start);
+        size_t take = share(r, &x, &pos);
+        memcpy(r->to, buf + (pos - first), take);
+        advance(r, take);
+    }
+    free(buf);
     return rc;
 }
 
-/* Everything before `to` is settled. */
-static int settle(struct layers *l, uint64_t to, struct dumpio_error *err)
+/* From n extents, the first of which ends behind r->at. */
+static int read_extents(struct reading *r, const struct dio_entry *e, size_t n,
+                        struct dumpio_error *err)
 {
     int rc = 0;
-    while (!rc && l->n) {
-        uint64_t end = end_of(&l->e[l->n - 1]);
-        if (end <= l->at) {
-            l->n--;
-            continue;
-        }
-        if (l->at >= to)
+    for (size_t i = 0; !rc && i < n;) {
+        struct extent x = extent_of(&e[i]);
+        zero_until(r, x.start);
+        if (r->at == r->end)
             break;
-        rc = make(l, end < to ? end : to, err);
+        size_t bytes, near = neighbours(r, e + i, n - i, &bytes);
+        if (near == 1) {
+            uint64_t pos;
+            size_t take = share(r, &x, &pos);
+            rc = dio_read_exact(r->f->below, pos, r->to, take, "flattened segment", err);
+            advance(r, take);
+        } else {
+            rc = gather(r, e + i, near, bytes, err);
+        }
+        i += near;
     }
-    if (l->at < to)
-        l->at = to;
     return rc;
 }
 
-static int lay(struct layers *l, const struct extent *e, struct dumpio_error *err)
+static int flat_read_at(struct dio_bytes *b, uint64_t off, void *buf, size_t len, size_t *got,
+                        struct dumpio_error *err)
 {
-    int rc = settle(l, e->start, err);
-    if (rc)
-        return rc;
-    size_t newer = l->n; /* the first layer that is newer */
-    while (newer && l->e[newer - 1].pos > e->pos)
-        newer--;
-    if (newer < l->n && end_of(&l->e[newer]) >= end_of(e))
+    struct flat *f = (struct flat *)b;
+    *got = 0;
+    if (off >= b->size)
         return 0;
-    size_t at = newer;
-    while (at && end_of(&l->e[at - 1]) <= end_of(e))
-        at--;
-    if (l->n - (newer - at) == LAYERS_MAX)
-        return dio_fail(err, DUMPIO_E_LIMIT, e->pos,
-                        "more than %u flattened segments lie over one another at 0x%llx",
-                        LAYERS_MAX, (unsigned long long)e->start);
-    if (l->n == l->room) {
-        size_t room = l->room ? 2 * l->room : 64;
-        struct extent *more = realloc(l->e, room * sizeof *more);
-        if (!more)
-            return dio_nomem(err, "overlapping segments");
-        l->e = more;
-        l->room = room;
+    if (len > b->size - off)
+        len = (size_t)(b->size - off);
+    struct reading r = {f, off, off + len, buf};
+    while (r.at < r.end) {
+        struct dio_entry e[BATCH];
+        size_t n;
+        int rc = dio_index_range(f->index, r.at, e, BATCH, &n, err);
+        if (!rc)
+            rc = read_extents(&r, e, n, err);
+        if (rc) {
+            if (err)
+                err->offset = off;
+            return rc;
+        }
+        if (n < BATCH)
+            zero_until(&r, r.end);
     }
-    memmove(l->e + at + 1, l->e + newer, (l->n - newer) * sizeof *l->e);
-    l->e[at] = *e;
-    l->n += 1 + at - newer;
+    *got = len;
     return 0;
 }
 
-/* All entries with the least key >= *key, and what follows in `room`; *n of them are complete. */
-static int walk(struct dio_index *x, uint64_t key, struct dio_entry **e, size_t *room, size_t *n,
-                bool *last, struct dumpio_error *err)
+static int flat_next_data(struct dio_bytes *b, uint64_t off, uint64_t *start, uint64_t *end,
+                          struct dumpio_error *err)
 {
-    for (;;) {
-        int rc = *room ? dio_index_range(x, key, *e, *room, n, err) : 0;
-        if (rc)
-            return rc;
-        *last = *room && *n < *room;
-        if (*last)
-            return 0;
-        size_t same = *room;
-        while (same && (*e)[same - 1].key == (*e)[*room - 1].key)
-            same--;
-        *n = same; /* the last key may go on behind the batch */
-        if (same)
-            return 0;
-        if (*room >= WALK_ROOM)
-            return dio_fail(err, DUMPIO_E_LIMIT, DUMPIO_NO_OFFSET,
-                            "more than %u flattened segments begin at 0x%llx", WALK_ROOM,
-                            (unsigned long long)(*e)[0].key);
-        size_t more = *room ? 4 * *room : 1024;
-        struct dio_entry *bigger = realloc(*e, more * sizeof *bigger);
-        if (!bigger)
-            return dio_nomem(err, "overlapping segments");
-        *e = bigger;
-        *room = more;
-    }
+    struct flat *f = (struct flat *)b;
+    struct dio_entry e[BATCH];
+    size_t n;
+    *start = *end = b->size;
+    int rc = dio_index_range(f->index, off, e, BATCH, &n, err);
+    if (rc || !n)
+        return rc;
+    struct extent x = extent_of(&e[0]);
+    *start = x.start > off ? x.start : off;
+    *end = x.start + x.len;
+    for (size_t i = 1; i < n && extent_of(&e[i]).start == *end; i++)
+        *end = e[i].key + 1;
+    return 0;
 }
 
-/* `starts`: segments by their start, any overlaps. */
-static int lay_all(struct layers *l, struct dio_index *starts, struct dumpio_error *err)
+static void flat_free(struct flat *f)
 {
-    struct dio_entry *e = NULL;
-    size_t room = 0, n = 0;
-    bool last = false;
-    int rc = 0;
-    for (uint64_t key = 0; !rc && !last; key = n ? e[n - 1].key + 1 : key) {
-        rc = walk(starts, key, &e, &room, &n, &last, err);
-        for (size_t i = 0; !rc && i < n; i++) {
-            struct extent x = {e[i].key, e[i].extra, e[i].value};
-            rc = lay(l, &x, err);
-        }
-    }
+    dio_index_free(f->index);
+    free(f);
+}
+
+static void flat_close(struct dio_bytes *b)
+{
+    struct flat *f = (struct flat *)b;
+    dio_bytes_close(f->below);
+    flat_free(f);
+}
+
+static const struct dio_bytes_ops flat_ops = {flat_read_at, flat_next_data, flat_close};
+
+int dio_flat_open(struct dio_bytes **out, struct dio_bytes *below, const struct dumpio_env *env,
+                  struct dumpio_error *err)
+{
+    struct flat *f = calloc(1, sizeof *f);
+    uint8_t *head = malloc(DIO_FLAT_HEADER);
+    size_t n = 0;
+    int rc = f && head ? 0 : dio_nomem(err, "a flattened file");
     if (!rc)
-        rc = settle(l, UINT64_MAX, err);
-    if (!rc && l->made.len)
-        rc = add_by_end(l->to, &l->made, err);
-    free(e);
+        rc = dio_read_some(below, 0, head, DIO_FLAT_HEADER, &n, err);
+    if (!rc)
+        rc = check_header(head, n, env, err);
+    if (!rc)
+        rc = build(f, below, env, err);
+    free(head);
+    if (rc) {
+        if (f)
+            flat_free(f);
+        return dio_context(err, rc, "%s", below->name);
+    }
+    f->b.ops = &flat_ops;
+    f->b.name = below->name;
+    f->b.truncated |= below->truncated;
+    f->below = below;
+    *out = &f->b;
+    return 0;
+}
+
+/* ---- unwrapping forward ------------------------------------------------------------------------- */
+
+/* The stream: `head` first, then what read() gives. And what is on its way to the sink. */
+struct unwrapping {
+    struct segments s;
+    int (*read)(void *ctx, void *buf, size_t len, size_t *got, struct dumpio_error *err);
+    void *ctx;
+    uint8_t *in;
+    size_t in_at, in_len, in_room;
+    struct dio_out *to;
+    uint8_t *out; /* COPY_BLOCK bytes; short neighbours are written together */
+    uint64_t out_off;
+    size_t out_len;
+};
+
+/* Have bytes at in_at; fewer than `need` only at the stream's end. */
+static int fill(struct unwrapping *u, size_t need, struct dumpio_error *err)
+{
+    size_t left = u->in_len - u->in_at, got;
+    if (left >= need)
+        return 0;
+    memmove(u->in, u->in + u->in_at, left);
+    u->in_at = 0;
+    u->in_len = left;
+    int rc = u->read(u->ctx, u->in + left, u->in_room - left, &got, err);
+    if (!rc)
+        u->in_len += got;
     return rc;
 }
 
-/* The same segments into another index, which sorts by start. */
-static int by_start(struct dio_index *ends, struct dio_bytes *below, struct dio_index *starts,
-                    struct dumpio_error *err);
+static int flush(struct unwrapping *u, struct dumpio_error *err)
+{
+    int rc = dio_write(u->to, u->out_off, u->out, u->out_len, err);
+    u->out_len = 0;
+    return rc;
+}
+
+static int put(struct unwrapping *u, uint64_t off, size_t n, struct dumpio_error *err)
+{
+    const uint8_t *from = u->in + u->in_at;
+    u->in_at += n;
+    int rc = 0;
+    bool large = n >= COPY_BLOCK / 4;
+    if (large || off != u->out_off + u->out_len || n > COPY_BLOCK - u->out_len)
+        rc = flush(u, err);
+    if (rc || large)
+        return rc ? rc : dio_write(u->to, off, from, n, err);
+    if (!u->out_len)
+        u->out_off = off;
+    memcpy(u->out + u->out_len, from, n);
+    u->out_len += n;
+    return 0;
+}
+
+static int copy_segment(struct unwrapping *u, struct dumpio_error *err)
+{
+    uint64_t done = 0;
+    int rc = 0;
+    while (!rc && done < u->s.len) {
+        rc = fill(u, 1, err);
+        uint64_t want = u->s.len - done;
+        size_t have = u->in_len - u->in_at, n = want < have ? (size_t)want : have;
+        if (rc || !n)
+            break;
+        rc = put(u, u->s.offset + done, n, err);
+        done += n;
+    }
+    return rc ? rc : take_data(&u->s, done, err);
+}
+
+static int unwrap_all(struct unwrapping *u, struct dumpio_error *err)
+{
+    int rc = check_header(u->in, u->in_len, u->s.env, err);
+    u->in_at = DIO_FLAT_HEADER;
+    while (!rc) {
+        rc = fill(u, SEGMENT_HEADER, err);
+        if (rc)
+            break;
+        bool there = u->in_len - u->in_at >= SEGMENT_HEADER;
+        rc = there ? take_header(&u->s, u->in + u->in_at, err) : ended_early(&u->s, err);
+        if (!rc) {
+            u->in_at += SEGMENT_HEADER;
+            rc = copy_segment(u, err);
+        }
+    }
+    return rc == DUMPIO_END ? flush(u, err) : rc;
+}
+
+int dio_flat_unwrap(int (*read)(void *ctx, void *buf, size_t len, size_t *got,
+                                struct dumpio_error *err),
+                    void *ctx, const uint8_t *head, size_t head_len, struct dio_out *to,
+                    uint64_t *size, int *truncated, const struct dumpio_env *env,
+                    struct dumpio_error *err)
+{
+    struct unwrapping u = {.s = {.env = env, .at = DIO_FLAT_HEADER}, .read = read, .ctx = ctx,
+                           .in_len = head_len, .in_room = head_len + COPY_BLOCK, .to = to};
+    u.in = malloc(u.in_room);
+    u.out = malloc(COPY_BLOCK);
+    int rc = u.in && u.out ? 0 : dio_nomem(err, "unwrapping a flattened stream");
+    if (!rc) {
+        if (head_len)
+            memcpy(u.in, head, head_len);
+        rc = unwrap_all(&u, err);
+    }
+    free(u.in);
+    free(u.out);
+    *size = u.s.size;
+    *truncated = u.s.truncated;
+    return rc;
+}

@@ -1,0 +1,385 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the writers of KDUMP and DISKDUMP share: places, bitmaps, descriptors, payloads.
+ * Reference: makedumpfile's IMPLEMENTATION; crash's diskdump.c for what it insists on.
+ * Not handled: split sets.
+ *
+ * File: main header, sub header with its tail, 1st and 2nd bitmap, descriptors, one zero page that
+ * all zero pages share, payloads in order of address. Headers come last, everything once.
+ */
+#include "kdump.h"
+
+#include <stdlib.h>
+
+#define WINDOW (64u << 10) /* bytes of bitmap in memory */
+
+/* ---- the main header ------------------------------------------------------------------------- */
+
+static void put_uts(struct dio_kdump_head *h, const struct dumpio_info *info)
+{
+    struct dio_builder b = dio_builder(h->uts, DIO_KDUMP_UTS, h->order, h->word);
+    for (unsigned i = 0; i < DUMPIO_UTS_FIELDS; i++) {
+        const char *text = info->uts[i];
+        if (!*text && i == DUMPIO_MACHINE)
+            text = dio_arch_uts(info->arch, h->order);
+        dio_bld_str(&b, text, DIO_KDUMP_UTS / DUMPIO_UTS_FIELDS);
+    }
+}
+
+static void fill_head(struct dio_kdump_head *h, const struct dio_write_plan *plan)
+{
+    const struct dumpio_info *info = plan->info;
+    const struct dio_arch *arch = dio_arch_by_name(info->arch);
+    h->order = info->order ? info->order
+               : arch      ? (enum dumpio_order)arch->default_order
+                           : DUMPIO_LITTLE;
+    h->word = info->word ? info->word : arch ? arch->word : 8;
+    h->word = h->word == 4 ? 4 : 8;
+    h->block_size = plan->unit;
+    put_uts(h, info);
+    if (info->dump_sec != DUMPIO_UNKNOWN_TIME && info->dump_sec > 0) {
+        h->sec = (uint64_t)info->dump_sec;
+        h->usec = info->dump_usec > 0 ? (uint64_t)info->dump_usec : 0;
+    }
+    h->nr_cpus = info->nr_cpus > info->n_cpus ? info->nr_cpus : info->n_cpus;
+    if (!h->nr_cpus)
+        h->nr_cpus = 1;
+}
+
+int dio_kdump_writer_new(struct dio_kdump_writer **out, struct dio_out *sink,
+                         const struct dio_write_plan *plan, bool diskdump,
+                         struct dumpio_error *err)
+{
+    if (sink->access == DIO_FORWARD)
+        return dio_fail(err, DUMPIO_E_ARG, DUMPIO_NO_OFFSET,
+                        "%s cannot be written front to back, and %s takes nothing else",
+                        diskdump ? "diskdump" : "kdump", sink->name);
+    if (!dio_is_pow2(plan->unit) || plan->unit < DIO_KDUMP_BLOCK_MIN ||
+        plan->unit > DIO_KDUMP_BLOCK_MAX)
+        return dio_fail(err, DUMPIO_E_UNSUPPORTED, DUMPIO_NO_OFFSET,
+                        "pages have %u to %u bytes here, not %u", DIO_KDUMP_BLOCK_MIN,
+                        DIO_KDUMP_BLOCK_MAX, plan->unit);
+    struct dio_kdump_writer *w = calloc(1, sizeof *w);
+    if (!w)
+        return dio_nomem(err, "a writer");
+    w->out = sink;
+    w->plan = plan;
+    w->head.diskdump = diskdump;
+    w->lost = plan->info->incomplete || plan->info->truncated;
+    fill_head(&w->head, plan);
+    *out = w;
+    return 0;
+}
+
+void dio_kdump_writer_free(void *self)
+{
+    struct dio_kdump_writer *w = self;
+    if (!w)
+        return;
+    free(w->tail);
+    free(w);
+}
+
+uint8_t *dio_kdump_front(const struct dio_kdump_writer *w, size_t *len)
+{
+    *len = (1 + (size_t)w->head.sub_blocks) * w->plan->unit;
+    uint8_t *front = calloc(1, *len);
+    if (!front)
+        return NULL;
+    dio_kdump_put_head(front, &w->head);
+    if (w->tail_len)
+        memcpy(front + w->tail_at, w->tail, w->tail_len);
+    return front;
+}
+
+/* ---- places ---------------------------------------------------------------------------------- */
+
+int dio_kdump_writer_start(struct dio_kdump_writer *w, struct dumpio_error *err)
+{
+    const struct dio_write_plan *plan = w->plan;
+    uint64_t unit = plan->unit;
+    w->max_pfn = plan->end_addr > w->base ? dio_div_up(plan->end_addr - w->base, unit) : 0;
+    uint64_t sub = dio_div_up(w->tail_at - unit + w->tail_len, unit);
+    uint64_t bitmap = dio_div_up(dio_div_up(w->max_pfn, 8), unit);
+    if (!bitmap)
+        bitmap = 1;
+    if (sub > INT32_MAX || 2 * bitmap > INT32_MAX ||
+        (w->head.diskdump && w->max_pfn > UINT32_MAX))
+        return dio_fail(err, DUMPIO_E_UNSUPPORTED, DUMPIO_NO_OFFSET,
+                        "%llu pages of %u bytes up to address 0x%llx are more than %s can number",
+                        (unsigned long long)w->max_pfn, plan->unit,
+                        (unsigned long long)plan->end_addr,
+                        w->head.diskdump ? "diskdump" : "kdump");
+    w->head.sub_blocks = (uint32_t)sub;
+    w->head.bitmap_blocks = (uint32_t)(2 * bitmap);
+    w->head.max_mapnr = (uint32_t)w->max_pfn;
+    w->desc_at = (1 + sub + 2 * bitmap) * unit;
+    w->data_at = w->desc_at + plan->present_pages * DIO_KDUMP_DESC;
+    w->at = w->data_at + unit;
+
+    uint64_t ram;
+    int rc = dio_kdump_write_bitmaps(w, &ram, err);
+    if (rc)
+        return rc;
+    w->head.total_ram_blocks = !w->head.diskdump ? 0 : ram > UINT32_MAX ? UINT32_MAX
+                                                                        : (uint32_t)ram;
+    uint8_t *zero = calloc(1, plan->unit);
+    rc = zero ? dio_write(w->out, w->data_at, zero, plan->unit, err)
+              : dio_nomem(err, "a zero page");
+    free(zero);
+    return rc;
+}
+
+/* ---- bitmaps ----------------------------------------------------------------------------------- */
+
+/* A bitmap on its way out: one window in memory, ascending. */
+struct bits {
+    struct dio_out *out;
+    uint64_t file_at;  /* of bit 0 */
+    uint64_t len;      /* bytes of the whole */
+    uint64_t start;    /* byte of the whole where the window begins */
+    bool used;         /* a bit of the window is set */
+    uint8_t *window;
+};
+
+static int bits_flush(struct bits *b, struct dumpio_error *err)
+{
+    uint64_t left = b->len - b->start;
+    size_t n = left < WINDOW ? (size_t)left : WINDOW;
+    /* What a random sink is not given is zero; a stream is to have it, readers rely on it. */
+    bool write = b->used || b->out->access != DIO_RANDOM;
+    int rc = write ? dio_write(b->out, b->file_at + b->start, b->window, n, err) : 0;
+    if (b->used)
+        memset(b->window, 0, WINDOW);
+    b->used = false;
+    b->start += n;
+    return rc;
+}
+
+/* Bring the byte `at` into the window; at = len ends the bitmap. */
+static int bits_advance(struct bits *b, uint64_t at, struct dumpio_error *err)
+{
+    int rc = 0;
+    while (!rc && b->start < b->len && at >= b->start + WINDOW) {
+        if (!b->used && b->out->access == DIO_RANDOM)
+            b->start = dio_round_down(at, WINDOW);
+        else
+            rc = bits_flush(b, err);
+    }
+    if (!rc && at >= b->len && b->start < b->len)
+        rc = bits_flush(b, err);
+    return rc;
+}
+
+static void set_bits(uint8_t *p, uint64_t from, uint64_t to)
+{
+    while (from < to) {
+        if (from % 8 == 0 && to - from >= 8) {
+            uint64_t n = (to - from) / 8;
+            memset(p + from / 8, 0xff, (size_t)n);
+            from += n * 8;
+        } else {
+            p[from / 8] |= (uint8_t)(1u << from % 8);
+            from++;
+        }
+    }
+}
+
+static int bits_set(struct bits *b, uint64_t from, uint64_t to, struct dumpio_error *err)
+{
+    while (from < to) {
+        int rc = bits_advance(b, from / 8, err);
+        if (rc)
+            return rc;
+        uint64_t first = b->start * 8, end = first + (uint64_t)WINDOW * 8;
+        if (end > to)
+            end = to;
+        set_bits(b->window, from - first, end - first);
+        b->used = true;
+        from = end;
+    }
+    return 0;
+}
+
+static int walk(struct dio_kdump_writer *w, struct bits *ram, struct bits *stored, uint64_t *count,
+                struct dumpio_error *err)
+{
+    const struct dio_write_plan *plan = w->plan;
+    struct dumpio_run run;
+    int rc;
+    dio_map_rewind(plan->map);
+    while (!(rc = dio_map_next(plan->map, &run, err))) {
+        uint64_t from = (run.start - w->base) / plan->unit, to = (run.end - w->base) / plan->unit;
+        if (run.start < w->base || to > w->max_pfn)
+            return dio_fail(err, DUMPIO_E_INTERNAL, DUMPIO_NO_OFFSET,
+                            "memory at 0x%llx-0x%llx outside of the map",
+                            (unsigned long long)run.start, (unsigned long long)run.end);
+        rc = bits_set(ram, from, to, err);
+        if (!rc && run.kind != DUMPIO_EXCLUDED)
+            rc = bits_set(stored, from, to, err);
+        if (rc)
+            return rc;
+        *count += to - from;
+    }
+    rc = rc == DUMPIO_END ? bits_advance(ram, ram->len, err) : rc;
+    return rc ? rc : bits_advance(stored, stored->len, err);
+}
+
+int dio_kdump_write_bitmaps(struct dio_kdump_writer *w, uint64_t *ram, struct dumpio_error *err)
+{
+    uint64_t unit = w->plan->unit, len = w->head.bitmap_blocks / 2 * unit;
+    uint64_t at = (1 + (uint64_t)w->head.sub_blocks) * unit;
+    struct bits first = {.out = w->out, .file_at = at, .len = len, .window = calloc(1, WINDOW)};
+    struct bits second = {.out = w->out, .file_at = at + len, .len = len,
+                          .window = calloc(1, WINDOW)};
+    *ram = 0;
+    int rc = first.window && second.window ? walk(w, &first, &second, ram, err)
+                                           : dio_nomem(err, "the page bitmaps");
+    free(first.window);
+    free(second.window);
+    return rc;
+}
+
+/* ---- pages ------------------------------------------------------------------------------------- */
+
+/* Where a batch goes; in the batch's arena, its first page's `where` points to it. */
+struct place {
+    uint64_t first;   /* number of the first descriptor */
+    uint64_t data_at; /* file offset of the first payload */
+    uint64_t data_len;
+};
+
+/* Descriptor flag of a page's codec; -1 for one that the format does not have. */
+static int flag_of(const struct dio_codec *codec)
+{
+    static const struct {
+        const char *name;
+        int flag;
+    } flags[] = {{"zlib", DIO_KDUMP_ZLIB}, {"lzo", DIO_KDUMP_LZO}, {"snappy", DIO_KDUMP_SNAPPY},
+                 {"zstd", DIO_KDUMP_ZSTD}};
+    for (size_t i = 0; codec && i < sizeof flags / sizeof flags[0]; i++)
+        if (!strcmp(codec->name, flags[i].name))
+            return flags[i].flag;
+    return codec ? -1 : 0;
+}
+
+static int place_data(struct dio_kdump_writer *w, struct dio_page *p, struct place *place,
+                      struct dumpio_error *err)
+{
+    uint32_t unit = w->plan->unit;
+    int flag = flag_of(p->codec);
+    if (flag < 0 || !p->len || p->len > unit || (!flag && p->len != unit))
+        return dio_fail(err, DUMPIO_E_INTERNAL, DUMPIO_NO_OFFSET,
+                        "page 0x%llx: %u bytes in codec %s, the page has %u",
+                        (unsigned long long)p->addr, p->len, p->codec ? p->codec->name : "none",
+                        unit);
+    p->flags = (uint8_t)flag;
+    w->codecs |= (uint32_t)flag;
+    place->data_len += p->len;
+    return 0;
+}
+
+int dio_kdump_place(void *self, struct dio_batch *batch, struct dumpio_error *err)
+{
+    struct dio_kdump_writer *w = self;
+    struct dio_page *pages = dio_batch_pages(batch);
+    size_t n = dio_batch_count(batch);
+    if (!n)
+        return 0;
+    if (n > w->plan->present_pages - w->placed)
+        return dio_fail(err, DUMPIO_E_INTERNAL, DUMPIO_NO_OFFSET,
+                        "more pages than the %llu of the map",
+                        (unsigned long long)w->plan->present_pages);
+    struct place *place = dio_batch_alloc(batch, sizeof *place);
+    if (!place)
+        return dio_nomem(err, "a batch");
+    *place = (struct place){w->placed, w->at, 0};
+    for (size_t i = 0; i < n; i++) {
+        int rc = pages[i].kind == DIO_DATA ? place_data(w, &pages[i], place, err) : 0;
+        if (rc)
+            return rc;
+        w->lost |= pages[i].kind == DIO_LOST;
+    }
+    pages[0].where = (uintptr_t)place;
+    w->at += place->data_len;
+    w->placed += n;
+    return 0;
+}
+
+static void put_desc(uint8_t *raw, enum dumpio_order order, uint64_t off, uint32_t size,
+                     uint32_t flags)
+{
+    dio_put(raw, order, 8, off);
+    dio_put(raw + 8, order, 4, size);
+    dio_put(raw + 12, order, 4, flags);
+}
+
+static int store_descs(struct dio_kdump_writer *w, struct dio_batch *batch,
+                       const struct place *place, struct dumpio_error *err)
+{
+    const struct dio_page *pages = dio_batch_pages(batch);
+    size_t n = dio_batch_count(batch), len = n * DIO_KDUMP_DESC;
+    uint8_t *raw = dio_batch_alloc(batch, len);
+    uint64_t at = place->data_at;
+    if (!raw)
+        return dio_nomem(err, "a batch");
+    memset(raw, 0, len); /* a page that is lost has a descriptor of zeros */
+    for (size_t i = 0; i < n; i++) {
+        uint8_t *desc = raw + i * DIO_KDUMP_DESC;
+        if (pages[i].kind == DIO_ZERO) {
+            put_desc(desc, w->head.order, w->data_at, w->plan->unit, 0);
+        } else if (pages[i].kind == DIO_DATA) {
+            put_desc(desc, w->head.order, at, pages[i].len, pages[i].flags);
+            at += pages[i].len;
+        }
+    }
+    return dio_write(w->out, w->desc_at + place->first * DIO_KDUMP_DESC, raw, len, err);
+}
+
+/* The payloads are neighbours in the file: one write, without a copy where they are in memory. */
+static int store_payloads(struct dio_kdump_writer *w, struct dio_batch *batch,
+                          const struct place *place, struct dumpio_error *err)
+{
+    const struct dio_page *pages = dio_batch_pages(batch);
+    size_t n = dio_batch_count(batch);
+    const uint8_t *start = NULL, *next = NULL;
+    bool together = true;
+    for (size_t i = 0; i < n; i++) {
+        if (pages[i].kind != DIO_DATA)
+            continue;
+        if (!start)
+            start = next = pages[i].data;
+        together &= pages[i].data == next;
+        next = pages[i].data + pages[i].len;
+    }
+    if (!together) {
+        uint8_t *buf = dio_batch_alloc(batch, (size_t)place->data_len), *p = buf;
+        if (!buf)
+            return dio_nomem(err, "a batch");
+        for (size_t i = 0; i < n; i++)
+            if (pages[i].kind == DIO_DATA) {
+                memcpy(p, pages[i].data, pages[i].len);
+                p += pages[i].len;
+            }
+        start = buf;
+    }
+    return dio_write(w->out, place->data_at, start, (size_t)place->data_len, err);
+}
+
+int dio_kdump_store(void *self, struct dio_batch *batch, struct dumpio_error *err)
+{
+    struct dio_kdump_writer *w = self;
+    if (!dio_batch_count(batch))
+        return 0;
+    const struct place *place = (const void *)(uintptr_t)dio_batch_pages(batch)[0].where;
+    int rc = store_descs(w, batch, place, err);
+    return rc ? rc : store_payloads(w, batch, place, err);
+}
+
+int dio_kdump_check_placed(const struct dio_kdump_writer *w, struct dumpio_error *err)
+{
+    if (w->placed == w->plan->present_pages)
+        return 0;
+    return dio_fail(err, DUMPIO_E_INTERNAL, DUMPIO_NO_OFFSET, "%llu pages came of %llu in the map",
+                    (unsigned long long)w->placed, (unsigned long long)w->plan->present_pages);
+}
