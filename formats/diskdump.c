@@ -124,8 +124,11 @@ static int read_carried(const struct dio_kdump *d, struct dio_model *model,
     rc = dio_read_some(src, at, data, (size_t)want, &len, err);
     while (!rc && len && !data[len - 1])
         len--;
-    if (!rc)
+    if (!rc) {
+        /* current_cpu cannot tell that the panic CPU is unknown; the description can. */
+        dio_model_info(model)->panic_cpu = -1;
         rc = dio_model_restore(model, data, len, env, err);
+    }
     free(data);
     return rc;
 }

@@ -99,9 +99,18 @@ static void place_vmcoreinfo(struct dio_kdump_writer *w)
     }
 }
 
+static bool has_eraseinfo_note(const struct dumpio_info *info)
+{
+    for (uint32_t i = 0; i < info->n_notes; i++)
+        if (!strcmp(info->notes[i].name, "ERASEINFO"))
+            return true;
+    return false;
+}
+
 static int set_tail(struct dio_kdump_writer *w, struct dumpio_error *err)
 {
     const struct dio_write_plan *plan = w->plan;
+    struct dumpio_info info = *plan->info;
     struct dio_notes_request request = {
         .order = w->head.order,
         .word = w->head.word,
@@ -109,7 +118,9 @@ static int set_tail(struct dio_kdump_writer *w, struct dumpio_error *err)
         .carried_len = plan->carried_len,
     };
     w->tail_at = plan->unit + dio_kdump_sub_size(w->layout);
-    int rc = dio_notes_build(plan->info, &request, &w->tail, &w->tail_len, err);
+    if (!has_eraseinfo_note(&info)) /* no note is to be made of it: it has its place at the end */
+        info.eraseinfo_len = 0;
+    int rc = dio_notes_build(&info, &request, &w->tail, &w->tail_len, err);
     if (rc)
         return rc;
     if (w->tail_len)

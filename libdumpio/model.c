@@ -31,6 +31,7 @@ int dio_model_new(struct dio_model **out, struct dumpio_error *err)
     if (!m)
         return dio_nomem(err, "the dump's description");
     struct dumpio_info *info = &m->info;
+    info->taint = info->hardware = "";
     info->format = info->variant = info->containers = info->arch = info->build_id = "";
     info->vmcoreinfo = info->panic = info->eraseinfo = info->extras = info->provenance = "";
     for (int i = 0; i < DUMPIO_UTS_FIELDS; i++)

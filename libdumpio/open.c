@@ -184,6 +184,10 @@ static int open_all(struct dumpio_dump *d, const char *const *paths, size_t n, u
         rc = read_head(d->parts[0], head, &len, err);
     if (!rc)
         rc = choose_format(d, head, len, err);
+    if (rc == DUMPIO_E_FORMAT && d->parts[0]->truncated)
+        rc = dio_fail(err, DUMPIO_E_TRUNCATED, DUMPIO_NO_OFFSET,
+                      "%s: the flattened stream ended before its end marker, and before the start "
+                      "of the dump in it", d->parts[0]->name);
     if (!rc)
         rc = dio_model_new(&d->model, err);
     if (!rc)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The codecs, as their table sees them, and what ISA-L does for zlib.
+ * The codecs, as their table sees them, and the faster makers of zlib streams behind zlib.c.
  */
 #ifndef DIO_CODEC_SET_H
 #define DIO_CODEC_SET_H
@@ -10,15 +10,27 @@
 extern const struct dio_codec dio_codec_zlib, dio_codec_lzo, dio_codec_snappy, dio_codec_zstd,
     dio_codec_rle;
 
-/* ---- zlib streams by ISA-L (isal.c); only when DUMPIO_HAVE_ISAL -------------------------------- */
+/*
+ * zlib streams (RFC 1950) by other libraries than zlib. All free functions take NULL. Packing
+ * returns the packed size, 0 when it does not fit in cap. Without the library, new gives NULL and
+ * the rest is never called.
+ */
 
-#define DIO_ISAL_LEVELS 4 /* levels 0 to 3 */
-
+/* ISA-L's level 0 (isal.c): by far the fastest, and larger. Its other levels do not give the same
+ * bytes every time: their Huffman codes depend on what the stack held before. */
 struct dio_isal;
-struct dio_isal *dio_isal_new(int level); /* NULL: out of memory */
+struct dio_isal *dio_isal_new(void);
 void dio_isal_free(struct dio_isal *s);
 size_t dio_isal_pack(struct dio_isal *s, const uint8_t *in, size_t n, uint8_t *out, size_t cap);
-/* 0 when the stream is whole, checks, and gives exactly n bytes; else nonzero. */
-int dio_isal_expand(struct dio_isal *s, const uint8_t *in, size_t len, uint8_t *out, size_t n);
+
+/* libdeflate (libdeflate.c): levels 1 to 9. */
+struct dio_libdeflate;
+struct dio_libdeflate *dio_libdeflate_new(int level);
+void dio_libdeflate_free(struct dio_libdeflate *s);
+size_t dio_libdeflate_pack(struct dio_libdeflate *s, const uint8_t *in, size_t n, uint8_t *out,
+                           size_t cap);
+/* 0 when the stream is sound, gives exactly n bytes and ends with the payload; else nonzero. */
+int dio_libdeflate_expand(struct dio_libdeflate *s, const uint8_t *in, size_t len, uint8_t *out,
+                          size_t n);
 
 #endif

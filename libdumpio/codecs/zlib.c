@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * zlib pages (RFC 1950). With ISA-L built in, its levels 0 to 3 do the levels 0 to 3 here and all
- * expanding of sound streams; zlib does the other levels and explains bad streams.
+ * zlib pages (RFC 1950). Level 0 is ISA-L's fastest, levels 1 to 9 are libdeflate's; what is not
+ * built in is zlib's (level 0 then means 1). zlib also explains bad streams.
  * A stream must end with the payload: trailing bytes are corruption.
  */
 #include "set.h"
@@ -9,15 +9,9 @@
 #include <stdlib.h>
 #include <zlib.h>
 
-#ifdef DUMPIO_HAVE_ISAL
-#define FAST_LEVELS DIO_ISAL_LEVELS
-#else
-#define FAST_LEVELS 0
-#endif
-
 struct state {
-    struct dio_isal *fast; /* NULL without ISA-L */
-    int level;
+    struct dio_isal *isal;             /* level 0, when built in */
+    struct dio_libdeflate *libdeflate; /* when built in */
     z_stream deflate, inflate;
     int has_deflate, has_inflate;
 };
@@ -29,9 +23,8 @@ static void zlib_free(void *state)
         deflateEnd(&s->deflate);
     if (s->has_inflate)
         inflateEnd(&s->inflate);
-#ifdef DUMPIO_HAVE_ISAL
-    dio_isal_free(s->fast);
-#endif
+    dio_isal_free(s->isal);
+    dio_libdeflate_free(s->libdeflate);
     free(s);
 }
 
@@ -40,18 +33,13 @@ static void *zlib_new(int level)
     struct state *s = calloc(1, sizeof *s);
     if (!s)
         return NULL;
-    s->level = level;
+    if (level == 0)
+        s->isal = dio_isal_new();
+    s->libdeflate = dio_libdeflate_new(level ? level : 1);
     s->has_inflate = inflateInit(&s->inflate) == Z_OK;
-    int ok = s->has_inflate;
-    if (level >= FAST_LEVELS) {
-        s->has_deflate = deflateInit(&s->deflate, level) == Z_OK;
-        ok = ok && s->has_deflate;
-    }
-#ifdef DUMPIO_HAVE_ISAL
-    s->fast = dio_isal_new(level < FAST_LEVELS ? level : 0);
-    ok = ok && s->fast;
-#endif
-    if (ok)
+    if (!s->isal && !s->libdeflate)
+        s->has_deflate = deflateInit(&s->deflate, level ? level : 1) == Z_OK;
+    if (s->has_inflate && (s->isal || s->libdeflate || s->has_deflate))
         return s;
     zlib_free(s);
     return NULL;
@@ -60,10 +48,10 @@ static void *zlib_new(int level)
 static size_t zlib_pack(void *state, const uint8_t *in, size_t n, uint8_t *out, size_t cap)
 {
     struct state *s = state;
-#ifdef DUMPIO_HAVE_ISAL
-    if (s->level < FAST_LEVELS)
-        return dio_isal_pack(s->fast, in, n, out, cap);
-#endif
+    if (s->isal)
+        return dio_isal_pack(s->isal, in, n, out, cap);
+    if (s->libdeflate)
+        return dio_libdeflate_pack(s->libdeflate, in, n, out, cap);
     if (deflateReset(&s->deflate) != Z_OK)
         return 0;
     s->deflate.next_in = (Bytef *)(uintptr_t)in;
@@ -73,15 +61,10 @@ static size_t zlib_pack(void *state, const uint8_t *in, size_t n, uint8_t *out, 
     return deflate(&s->deflate, Z_FINISH) == Z_STREAM_END ? cap - s->deflate.avail_out : 0;
 }
 
-static int zlib_expand(void *state, const uint8_t *in, size_t len, uint8_t *out, size_t n,
-                       struct dumpio_error *err)
+/* Expand by zlib: the verdict and its reason. */
+static int expand(z_stream *z, const uint8_t *in, size_t len, uint8_t *out, size_t n,
+                  struct dumpio_error *err)
 {
-    struct state *s = state;
-#ifdef DUMPIO_HAVE_ISAL
-    if (!dio_isal_expand(s->fast, in, len, out, n))
-        return 0;
-#endif
-    z_stream *z = &s->inflate;
     if (inflateReset(z) != Z_OK)
         return dio_fail(err, DUMPIO_E_INTERNAL, DUMPIO_NO_OFFSET, "zlib cannot be reset");
     z->next_in = (Bytef *)(uintptr_t)in;
@@ -103,6 +86,15 @@ static int zlib_expand(void *state, const uint8_t *in, size_t len, uint8_t *out,
                         "zlib stream expands beyond %zu bytes", n);
     return dio_fail(err, DUMPIO_E_CORRUPT, DUMPIO_NO_OFFSET, "zlib stream of %zu bytes: %s", len,
                     z->msg ? z->msg : "incomplete");
+}
+
+static int zlib_expand(void *state, const uint8_t *in, size_t len, uint8_t *out, size_t n,
+                       struct dumpio_error *err)
+{
+    struct state *s = state;
+    if (s->libdeflate && !dio_libdeflate_expand(s->libdeflate, in, len, out, n))
+        return 0;
+    return expand(&s->inflate, in, len, out, n, err);
 }
 
 const struct dio_codec dio_codec_zlib = {

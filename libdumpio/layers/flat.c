@@ -1,127 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reading flattened ("makedumpfile") streams, at random and forward; format: makedumpfile's
- * IMPLEMENTATION and makedumpfile.h. All integers are big-endian. Later segments win.
- * Not for what is inside; flat_out.c writes.
+ * Flattened ("makedumpfile") files at random: an index of all segments, of which the later win;
+ * format: makedumpfile's IMPLEMENTATION and makedumpfile.h.
+ * Not for streams (flat_unwrap.c), and not for what is inside.
  */
-#include "flat.h"
 #include "flat_overlap.h"
-
-#include "../plug/decode.h"
-#include "../plug/index.h"
+#include "flat_segments.h"
 
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define SIGNATURE "makedumpfile" /* and its NUL */
-#define TYPE_AT 16u
-#define VERSION_AT 24u
-#define SEGMENT_HEADER 16u
-
-#define WINDOW_MAX (4u << 20)   /* bytes read at once while looking for segment headers */
+#define WINDOW_MAX (4u << 20)  /* bytes read at once while looking for segment headers */
 #define WINDOW_FIRST (1u << 20)
 #define WINDOW_MIN 4096u
-#define BATCH 64u               /* extents looked up at once */
-#define GATHER_MAX (64u << 10)  /* bytes of the file read at once for several small extents */
-#define GATHER_GAP 512u         /* bytes skipped rather than read anew */
-#define COPY_BLOCK (1u << 20)   /* bytes moved at once while unwrapping */
+#define BATCH 64u              /* extents looked up at once */
+#define GATHER_MAX (64u << 10) /* bytes of the file read at once for several small extents */
+#define GATHER_GAP 512u        /* bytes skipped rather than read anew */
 
-/* ---- headers ---------------------------------------------------------------------------------- */
-
-int dio_flat_probe(const uint8_t *head, size_t n)
-{
-    return n >= TYPE_AT && !memcmp(head, SIGNATURE, sizeof SIGNATURE);
-}
-
-static int check_header(const uint8_t *head, size_t n, const struct dumpio_env *env,
-                        struct dumpio_error *err)
-{
-    if (!dio_flat_probe(head, n))
-        return dio_fail(err, DUMPIO_E_FORMAT, 0, "not a flattened stream");
-    if (n < DIO_FLAT_HEADER)
-        return dio_fail(err, DUMPIO_E_TRUNCATED, n,
-                        "flattened stream ends after %zu of the %u bytes of its header", n,
-                        DIO_FLAT_HEADER);
-    uint64_t type = dio_get64(head + TYPE_AT, DUMPIO_BIG);
-    uint64_t version = dio_get64(head + VERSION_AT, DUMPIO_BIG);
-    if (type != 1)
-        return dio_fail(err, DUMPIO_E_UNSUPPORTED, TYPE_AT,
-                        "flattened stream of type %llu; only type 1 is known",
-                        (unsigned long long)type);
-    if (version != 1)
-        dio_note(env, DUMPIO_WARNING, "flattened stream of version %llu is read as version 1",
-                 (unsigned long long)version);
-    return 0;
-}
-
-/* A stream's segments, one after another. */
-struct segments {
-    const struct dumpio_env *env;
-    uint64_t at;        /* of the next segment header, in the stream */
-    uint64_t offset;    /* of this segment, inside */
-    uint64_t len;       /* bytes of this segment */
-    uint64_t count;     /* segments with data */
-    uint64_t size;      /* bytes inside */
-    bool truncated;
-};
-
-/* The stream ends at s->at without its end marker. */
-static int ended_early(struct segments *s, struct dumpio_error *err)
-{
-    if (!s->count)
-        return dio_fail(err, DUMPIO_E_TRUNCATED, s->at,
-                        "flattened stream ends at 0x%llx before any data",
-                        (unsigned long long)s->at);
-    s->truncated = true;
-    dio_note(s->env, DUMPIO_WARNING,
-             "flattened stream ends at 0x%llx without an end marker: what follows is missing",
-             (unsigned long long)s->at);
-    return DUMPIO_END;
-}
-
-/* Take the segment header at s->at: 0, DUMPIO_END or an error. */
-static int take_header(struct segments *s, const uint8_t *h, struct dumpio_error *err)
-{
-    int64_t offset = (int64_t)dio_get64(h, DUMPIO_BIG);
-    int64_t len = (int64_t)dio_get64(h + 8, DUMPIO_BIG);
-    if (offset == -1) {
-        if (len != -1)
-            dio_note(s->env, DUMPIO_WARNING,
-                     "flattened stream: end marker at 0x%llx has size %lld instead of -1",
-                     (unsigned long long)s->at, (long long)len);
-        return DUMPIO_END;
-    }
-    if (offset < 0 || len <= 0 || offset > INT64_MAX - len) {
-        if (!s->count)
-            return dio_fail(err, DUMPIO_E_CORRUPT, s->at,
-                            "flattened segment header at 0x%llx: %lld bytes for offset %lld",
-                            (unsigned long long)s->at, (long long)len, (long long)offset);
-        s->truncated = true;
-        dio_note(s->env, DUMPIO_WARNING,
-                 "flattened segment header at 0x%llx: %lld bytes for offset %lld: what follows "
-                 "is missing",
-                 (unsigned long long)s->at, (long long)len, (long long)offset);
-        return DUMPIO_END;
-    }
-    s->offset = (uint64_t)offset;
-    s->len = (uint64_t)len;
-    return 0;
-}
-
-/* `got` bytes of the segment's data are there; fewer than its length is the end. */
-static int take_data(struct segments *s, uint64_t got, struct dumpio_error *err)
-{
-    s->at += SEGMENT_HEADER + got;
-    if (got) {
-        s->count++;
-        if (s->offset + got > s->size)
-            s->size = s->offset + got;
-    }
-    return got < s->len ? ended_early(s, err) : 0;
-}
-
-/* ---- the index -------------------------------------------------------------------------------- */
+/* ---- the index ------------------------------------------------------------------------------- */
 
 struct flat {
     struct dio_bytes b;
@@ -148,7 +45,7 @@ static int window_header(struct window *w, uint64_t at, const uint8_t **h,
                          struct dumpio_error *err)
 {
     *h = NULL;
-    if (at < w->start || at - w->start > w->len || w->len - (at - w->start) < SEGMENT_HEADER) {
+    if (at < w->start || at - w->start > w->len || w->len - (at - w->start) < DIO_FLAT_SEGMENT) {
         if (w->found < 2 && w->want > WINDOW_MIN)
             w->want /= 2;
         else if (w->found > 64 && w->want < WINDOW_MAX)
@@ -158,7 +55,7 @@ static int window_header(struct window *w, uint64_t at, const uint8_t **h,
         int rc = dio_read_some(w->below, at, w->buf, w->want, &w->len, err);
         if (rc)
             return rc;
-        if (w->len < SEGMENT_HEADER)
+        if (w->len < DIO_FLAT_SEGMENT)
             return 0;
     }
     w->found++;
@@ -168,7 +65,7 @@ static int window_header(struct window *w, uint64_t at, const uint8_t **h,
 
 /* What a scan found, and how it files the segments. */
 struct scan {
-    struct segments s;
+    struct dio_flat_segments s;
     struct dio_index *x;
     bool by_start; /* else by the last byte: one lookup finds what holds a byte and what follows */
     bool ascending; /* without overlap */
@@ -186,7 +83,7 @@ static int file_segment(struct scan *c, const struct extent *e, struct dumpio_er
 
 static int scan(struct scan *c, struct dio_bytes *below, struct dumpio_error *err)
 {
-    struct segments *s = &c->s;
+    struct dio_flat_segments *s = &c->s;
     struct window w = {.below = below, .want = WINDOW_FIRST, .found = 2};
     w.buf = malloc(WINDOW_MAX);
     if (!w.buf)
@@ -197,15 +94,15 @@ static int scan(struct scan *c, struct dio_bytes *below, struct dumpio_error *er
         const uint8_t *h;
         rc = window_header(&w, s->at, &h, err);
         if (!rc)
-            rc = h ? take_header(s, h, err) : ended_early(s, err);
+            rc = h ? dio_flat_take_header(s, h, err) : dio_flat_ended_early(s, err);
         if (rc)
             break;
-        uint64_t pos = s->at + SEGMENT_HEADER, left = below->size - pos;
+        uint64_t pos = s->at + DIO_FLAT_SEGMENT, left = below->size - pos;
         struct extent e = {s->offset, s->len < left ? s->len : left, pos};
         if (e.len)
             rc = file_segment(c, &e, err);
         if (!rc)
-            rc = take_data(s, e.len, err);
+            rc = dio_flat_take_data(s, e.len, err);
     }
     free(w.buf);
     return rc == DUMPIO_END ? 0 : rc;
@@ -231,7 +128,7 @@ static int find_overlap(struct dio_index *x, bool *disjoint, struct dumpio_error
 
 static int new_scan(struct scan *c, const struct dumpio_env *env, struct dumpio_error *err)
 {
-    c->s = (struct segments){.env = env, .at = DIO_FLAT_HEADER};
+    c->s = (struct dio_flat_segments){.env = env, .at = DIO_FLAT_HEADER};
     c->x = NULL;
     return dio_index_new(&c->x, 0, env, err);
 }
@@ -281,7 +178,7 @@ static int build(struct flat *f, struct dio_bytes *below, const struct dumpio_en
     return rc;
 }
 
-/* ---- reading at random -------------------------------------------------------------------------- */
+/* ---- reading at random ----------------------------------------------------------------------- */
 
 /* Where a read stands: bytes [at, end) of what is inside go to `to`. */
 struct reading {
@@ -453,7 +350,7 @@ int dio_flat_open(struct dio_bytes **out, struct dio_bytes *below, const struct 
     if (!rc)
         rc = dio_read_some(below, 0, head, DIO_FLAT_HEADER, &n, err);
     if (!rc)
-        rc = check_header(head, n, env, err);
+        rc = dio_flat_check_header(head, n, env, err);
     if (!rc)
         rc = build(f, below, env, err);
     free(head);
@@ -468,115 +365,4 @@ int dio_flat_open(struct dio_bytes **out, struct dio_bytes *below, const struct 
     f->below = below;
     *out = &f->b;
     return 0;
-}
-
-/* ---- unwrapping forward ------------------------------------------------------------------------- */
-
-/* The stream: `head` first, then what read() gives. And what is on its way to the sink. */
-struct unwrapping {
-    struct segments s;
-    int (*read)(void *ctx, void *buf, size_t len, size_t *got, struct dumpio_error *err);
-    void *ctx;
-    uint8_t *in;
-    size_t in_at, in_len, in_room;
-    struct dio_out *to;
-    uint8_t *out; /* COPY_BLOCK bytes; short neighbours are written together */
-    uint64_t out_off;
-    size_t out_len;
-};
-
-/* Have bytes at in_at; fewer than `need` only at the stream's end. */
-static int fill(struct unwrapping *u, size_t need, struct dumpio_error *err)
-{
-    size_t left = u->in_len - u->in_at, got;
-    if (left >= need)
-        return 0;
-    memmove(u->in, u->in + u->in_at, left);
-    u->in_at = 0;
-    u->in_len = left;
-    int rc = u->read(u->ctx, u->in + left, u->in_room - left, &got, err);
-    if (!rc)
-        u->in_len += got;
-    return rc;
-}
-
-static int flush(struct unwrapping *u, struct dumpio_error *err)
-{
-    int rc = dio_write(u->to, u->out_off, u->out, u->out_len, err);
-    u->out_len = 0;
-    return rc;
-}
-
-static int put(struct unwrapping *u, uint64_t off, size_t n, struct dumpio_error *err)
-{
-    const uint8_t *from = u->in + u->in_at;
-    u->in_at += n;
-    int rc = 0;
-    bool large = n >= COPY_BLOCK / 4;
-    if (large || off != u->out_off + u->out_len || n > COPY_BLOCK - u->out_len)
-        rc = flush(u, err);
-    if (rc || large)
-        return rc ? rc : dio_write(u->to, off, from, n, err);
-    if (!u->out_len)
-        u->out_off = off;
-    memcpy(u->out + u->out_len, from, n);
-    u->out_len += n;
-    return 0;
-}
-
-static int copy_segment(struct unwrapping *u, struct dumpio_error *err)
-{
-    uint64_t done = 0;
-    int rc = 0;
-    while (!rc && done < u->s.len) {
-        rc = fill(u, 1, err);
-        uint64_t want = u->s.len - done;
-        size_t have = u->in_len - u->in_at, n = want < have ? (size_t)want : have;
-        if (rc || !n)
-            break;
-        rc = put(u, u->s.offset + done, n, err);
-        done += n;
-    }
-    return rc ? rc : take_data(&u->s, done, err);
-}
-
-static int unwrap_all(struct unwrapping *u, struct dumpio_error *err)
-{
-    int rc = check_header(u->in, u->in_len, u->s.env, err);
-    u->in_at = DIO_FLAT_HEADER;
-    while (!rc) {
-        rc = fill(u, SEGMENT_HEADER, err);
-        if (rc)
-            break;
-        bool there = u->in_len - u->in_at >= SEGMENT_HEADER;
-        rc = there ? take_header(&u->s, u->in + u->in_at, err) : ended_early(&u->s, err);
-        if (!rc) {
-            u->in_at += SEGMENT_HEADER;
-            rc = copy_segment(u, err);
-        }
-    }
-    return rc == DUMPIO_END ? flush(u, err) : rc;
-}
-
-int dio_flat_unwrap(int (*read)(void *ctx, void *buf, size_t len, size_t *got,
-                                struct dumpio_error *err),
-                    void *ctx, const uint8_t *head, size_t head_len, struct dio_out *to,
-                    uint64_t *size, int *truncated, const struct dumpio_env *env,
-                    struct dumpio_error *err)
-{
-    struct unwrapping u = {.s = {.env = env, .at = DIO_FLAT_HEADER}, .read = read, .ctx = ctx,
-                           .in_len = head_len, .in_room = head_len + COPY_BLOCK, .to = to};
-    u.in = malloc(u.in_room);
-    u.out = malloc(COPY_BLOCK);
-    int rc = u.in && u.out ? 0 : dio_nomem(err, "unwrapping a flattened stream");
-    if (!rc) {
-        if (head_len)
-            memcpy(u.in, head, head_len);
-        rc = unwrap_all(&u, err);
-    }
-    free(u.in);
-    free(u.out);
-    *size = u.s.size;
-    *truncated = u.s.truncated;
-    return rc;
 }

@@ -123,7 +123,7 @@ expect 1 dumpconv --strict --to=lkcd cut.kdump strict.lkcd
 ok test ! -e strict.lkcd
 expect 3 dumpinfo cut.kdump
 has out "TRUNCATED"
-dd if=/dev/zero bs=4096 count=1 seek=100 conv=notrunc of=a.elf 2>/dev/null
+head -c 4096 noise | dd bs=4096 count=1 seek=1000 conv=notrunc of=a.elf 2>/dev/null
 expect 1 dumpverify a.elf in.kdump
 has out "physical address 0x"
 

@@ -397,9 +397,7 @@ static void test_round_trips(void)
         CHECK_STR(runs(&g), elf ? MIXED_RUNS
                                 : "P1000-3000 P10000-13000 E13000-15000 E20000-21000 P21000-22000 "
                                   "E30000-31000");
-        size_t len;
-        const char *style = dio_info_extra(g.d.info, "elf.style", &len);
-        CHECK(style && !strncmp(style, elf ? "makedumpfile" : "netdump", len));
+        CHECK_STR(g.d.info->variant, elf ? "makedumpfile" : "netdump");
         CHECK_EQ(g.d.info->file_word, m.word);
         CHECK_EQ(g.d.info->file_order, m.order);
         CHECK_EQ(g.d.info->n_notes, 1);
@@ -598,11 +596,11 @@ static void test_linear_netdump(void)
     memset(m.p + 0x1000, 5, 0x1000);
     CHECK_EQ(open_dump(&f, &dio_format_elf, m.p, m.size), 0);
     CHECK_STR(runs(&f), "P0-1000");
-    CHECK(strstr(f.d.info->extras, "elf.style=netdump"));
+    CHECK_STR(f.d.info->variant, "netdump");
     close_dump(&f);
     put(&m, 52 + 32 + 4, 4, 0x1010); /* not at a page boundary: crash takes it for kdump */
     CHECK_EQ(open_dump(&f, &dio_format_elf, m.p, m.size), 0);
-    CHECK(strstr(f.d.info->extras, "elf.style=kdump"));
+    CHECK_STR(f.d.info->variant, "kdump");
     close_dump(&f);
     put(&m, 52 + 32 + 4, 4, 0x1000);
     f = (struct fixture){.src = {.b = {&sparse_ops, 0x1800001000, "image", 0}, .data = m.p,
