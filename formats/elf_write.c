@@ -123,8 +123,8 @@ static int make_layout(struct writer *w, struct dumpio_error *err)
         rc = add_known_marks(w, err);
     if (rc)
         return rc;
-    if (w->out->access != DIO_FORWARD)
-        w->room = dio_elf_marks_room(plan) + w->known.n * LINE_MAX;
+    /* a stream has no use for the room, but shall have the same bytes as a file */
+    w->room = dio_elf_marks_room(plan) + w->known.n * LINE_MAX;
     w->text_first = v->text.memsz != 0;
     w->move_first = !w->text_first && v->first_index != NO_SEGMENT && v->first_index > 0;
     if (load_count(w) >= UINT32_MAX)

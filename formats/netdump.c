@@ -146,8 +146,7 @@ static int netdump_create(void **self, struct dio_out *out, const struct dio_wri
         rc = dio_elf_build_notes(plan, 1, &w->notes, &w->notes_len, err);
     if (!rc)
         rc = add_map(w, err);
-    if (!rc && out->access != DIO_FORWARD)
-        w->room = dio_elf_marks_room(plan);
+    w->room = dio_elf_marks_room(plan); /* in a stream too: it has the same bytes as a file */
     if (!rc && (plan->info->word != 4 || !set_class(w, 4)))
         set_class(w, 8);
     warn_of_zeros(w);
@@ -168,7 +167,7 @@ static int place_lost(struct netdump *w, struct dio_page *p, struct dumpio_error
     p->where = DIO_NO_PLACE;
     if (dio_elf_ranges_hold(&w->known, p->addr, &w->known_at))
         return 0; /* in the page map */
-    if (w->found.n >= w->room / 40) {
+    if (w->out->access == DIO_FORWARD || w->found.n >= w->room / 40) {
         w->unmarked++;
         return 0;
     }
@@ -220,6 +219,7 @@ const struct dio_format dio_format_netdump = {
     .name = "netdump",
     .title = "netdump-style ELF, a linear image (read as elf)",
     .holds = DIO_HOLDS_NOTES | DIO_HOLDS_VMCOREINFO | DIO_HOLDS_ERASEINFO | DIO_HOLDS_REGS_ALL |
+             DIO_HOLDS_ABSENT |
              DIO_HOLDS_PANIC_TASK,
     .create = netdump_create,
     .place = netdump_place,

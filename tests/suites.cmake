@@ -4,3 +4,22 @@ dumpio_script(matrix_shipped "sanitize" matrix/matrix.py --shipped)
 dumpio_script(matrix_threads "threads" matrix/matrix.py --threads)
 dumpio_script(cli "sanitize" cli/cli.sh)
 dumpio_script(matrix_real "full" matrix/matrix.py --real)
+
+# Programs of the golden and robustness suites. Under a sanitizer, samples of both.
+function(dumpio_program name source)
+  add_executable(${name} ${source})
+  target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/libdumpio
+                             ${PROJECT_SOURCE_DIR}/libdumpio/include)
+  target_link_libraries(${name} PRIVATE dumpio_static dumpio_deps)
+endfunction()
+dumpio_program(golden_model golden/model.c)
+dumpio_program(robust_driver robust/driver.c)
+set(sample "")
+if(DUMPIO_SANITIZE)
+  set(sample --sample)
+endif()
+dumpio_script(golden "sanitize;threads" golden/golden.py --model=$<TARGET_FILE:golden_model>
+              ${sample})
+dumpio_script(golden_huge "" golden/golden.py --model=$<TARGET_FILE:golden_model> --huge)
+dumpio_script(robust_damage "sanitize" robust/truncate.py --driver=$<TARGET_FILE:robust_driver>
+              ${sample})

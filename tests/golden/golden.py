@@ -2,14 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every dump that tests/mkdump can write: is all of it read, and does it survive conversion?
 
-usage: golden.py [--sample] [--huge] [--keep] [NAME...]
+usage: golden.py --model=PROGRAM [--sample] [--huge] [--keep] [NAME...]
+  --model    the program made of model.c
   --sample   one dump of every kind of spec and variant, not every architecture and codec of it
   --huge     only the dumps above 1 GiB (sparse files)
   --keep     leave the files where they are
   NAME       only these dumps (shell patterns)
 
-Environment: DUMPIO_BIN (the tools), DUMPIO_SCRATCH (a folder for files), DUMPIO_MODEL (the program
-model.c). What a reader must find is in the .expect files of mkdump, which shares no code with us.
+Environment: DUMPIO_BIN (the tools), DUMPIO_SCRATCH (a folder for files). What a reader must find is in the .expect files of mkdump, which shares no code with us.
 """
 import fnmatch
 import glob
@@ -29,7 +29,7 @@ import arch as mkdump_arch          # noqa: E402
 
 BIN = os.environ["DUMPIO_BIN"]
 SCRATCH = os.environ["DUMPIO_SCRATCH"]
-MODEL = os.environ["DUMPIO_MODEL"]
+MODEL = next((a[8:] for a in sys.argv if a.startswith("--model=")), None)
 EXPECTED = {"kdump", "elf", "lkcd", "lkcd8", "diskdump", "netdump"}
 TARGETS = []        # what dumpconv --list says, found once
 PRESENT, EXCLUDED, LOST = 1, 2, 3
@@ -444,6 +444,9 @@ def sample(names):
 
 
 def main(args):
+    if not MODEL:
+        print(__doc__.split("\n\n")[1], file=sys.stderr)
+        return 2
     flags = [a for a in args if a.startswith("--")]
     patterns = [a for a in args if not a.startswith("--")] or ["*"]
     shutil.rmtree(SCRATCH, ignore_errors=True)

@@ -83,9 +83,13 @@ compare_lkcd() { # LABEL FORMAT
     for part in ps log; do
         same "$1" "$tmp/view" "$part"
     done
-    sed -i '/ __crash_kexec at /,$!d; s/^ *#[0-9]* //' "$tmp/view/bt"
+    # crash starts from the saved registers here, in the original from a frame that it finds on the
+    # stack: the first frame's function is the same, its address is not
+    sed -i '/ __crash_kexec at /,$!d; s/^ *#[0-9]* //; s/^.* __crash_kexec at .*/__crash_kexec/' \
+        "$tmp/view/bt"
     cp "$tmp/original/bt" "$tmp/bt.whole"
-    sed -i '/ __crash_kexec at /,$!d; s/^ *#[0-9]* //' "$tmp/original/bt"
+    sed -i '/ __crash_kexec at /,$!d; s/^ *#[0-9]* //; s/^.* __crash_kexec at .*/__crash_kexec/' \
+        "$tmp/original/bt"
     same "$1" "$tmp/view" bt
     mv "$tmp/bt.whole" "$tmp/original/bt"
     rm -rf "$out" "$tmp/view"

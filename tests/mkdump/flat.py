@@ -70,6 +70,7 @@ def _truncate(spec, dump, out, segs):
     del out[keep if keep >= 0 else len(out) + keep:]
     at, have = 4096, 0
     for off, piece in segs:
-        have = max(have, off + min(len(piece), max(0, len(out) - at - 16)))
+        if len(out) > at + 16:
+            have = max(have, off + min(len(piece), len(out) - at - 16))
         at += 16 + len(piece)
     dump.truncate(min(have, dump.image.size))

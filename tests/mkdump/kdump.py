@@ -238,13 +238,13 @@ def _parts(spec, pages):
     return list(zip(cuts, cuts[1:]))
 
 
-def _finish(spec, plan, dump, codecs):
+def _finish(spec, plan, dump, codecs, first=True):
     info = dump.info
     describe(dump, spec)
     notes.describe(info, spec, plan.notes, plan.regs)
     if plan.text:
         info["vmcoreinfo"] = plan.text.decode()
-    erase = "".join(x + "\n" for x in spec.erase)
+    erase = "".join(x + "\n" for x in spec.erase) if first else ""
     info.update(layout=plan.layout, phys_base=spec.int("phys_base"),
                 dump_level=spec.int("dump_level") if plan.version >= 1 else None,
                 eraseinfo=erase or None if plan.version >= 5 else None,
@@ -268,10 +268,10 @@ def build(spec):
     status = sum(codec.FLAGS[c] for c in codecs) | (8 if pages.lost else 0)
     head = main_header(spec, pages, b"KDUMP   ", version, spec.int("status", status),
                        spec.int("nr_cpus", len(spec.cpus)), (plan.sub_blocks, plan.bitmap_blocks))
-    for dump, _ in built:
+    for i, (dump, _) in enumerate(built):
         dump.image.write(0, head)
         dump.info["version"] = version
-        _finish(spec, plan, dump, codecs)
+        _finish(spec, plan, dump, codecs, i == 0)
     if parts == [None]:
         return built[0][0]
     return _set(spec, plan, built, parts, codecs)

@@ -23,7 +23,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define HANG_SECONDS 20u            /* no variant of a few pages needs as long */
+#define SLOW_SECONDS 5u             /* no variant of a few pages needs as long: stop it */
+#define HANG_SECONDS 20u            /* it does not even let itself be stopped: give up */
 #define ADDRESS_SPACE (512ull << 20)
 #define FILE_LIMIT (64ull << 20)    /* of what is written: larger is an error of its own */
 #define RSS_LIMIT_KIB (640l << 10)  /* with a sanitizer, which has no use for an address space limit */
@@ -91,9 +92,29 @@ static void tell(const char *what)
     (void)n;
 }
 
+static volatile sig_atomic_t slow;
+
+static void timed_out(int sig)
+{
+    (void)sig;
+    if (slow++) {
+        tell("FAILED: no end: ");
+        _exit(99);
+    }
+    alarm(HANG_SECONDS);
+}
+
+static int stop_when_slow(void *user, const struct dumpio_progress *p)
+{
+    (void)user;
+    (void)p;
+    return slow;
+}
+
 static void died(int sig)
 {
-    tell(sig == SIGALRM ? "FAILED: no end: " : "FAILED: crash: ");
+    (void)sig;
+    tell("FAILED: crash: ");
     _exit(99);
 }
 
@@ -106,9 +127,9 @@ static void sanitizer_died(void)
 
 static void catch_death(void)
 {
-    struct sigaction act = {.sa_handler = died};
+    struct sigaction act = {.sa_handler = died}, time = {.sa_handler = timed_out};
     static const int signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGABRT, SIGILL};
-    sigaction(SIGALRM, &act, NULL);
+    sigaction(SIGALRM, &time, NULL);
     for (size_t i = 0; !SANITIZED && i < sizeof signals / sizeof *signals; i++)
         sigaction(signals[i], &act, NULL);
     if (__sanitizer_set_death_callback)
@@ -191,7 +212,9 @@ static void convert(struct dumpio_dump *d)
     } while (!next || !f.writes);
     o.format = f.name;
     int rc = dumpio_convert(d, run.out, &o, NULL, &run.env, &err);
-    if (rc)
+    if (rc == DUMPIO_E_CANCELLED && slow)
+        fail("time, conversion to", f.name);
+    else if (rc)
         check_error(f.name, rc, &err);
     else if (unlink(run.out))
         fail(f.name, "no output");
@@ -202,7 +225,8 @@ static void look(struct outcome *o, int converting)
     struct dumpio_dump *d = NULL;
     struct dumpio_error err = {0};
     struct dumpio_verify_result v;
-    alarm(HANG_SECONDS);
+    slow = 0;
+    alarm(SLOW_SECONDS);
     o->status = dumpio_open(&d, run.paths, run.n_paths, &run.options, &run.env, &err);
     if (!o->status) {
         const struct dumpio_info *i = dumpio_get_info(d);
@@ -223,7 +247,9 @@ static void look(struct outcome *o, int converting)
     }
     dumpio_close(d);
     alarm(0);
-    if (o->status)
+    if (slow)
+        fail("time", "no end after 5 seconds");
+    if (o->status && !(slow && o->status == DUMPIO_E_CANCELLED))
         check_error("read", o->status, &err);
     run.refused += o->status != 0;
     run.done++;
@@ -338,11 +364,11 @@ static int load(const char *path)
     run.size = (size_t)st.st_size;
     ssize_t n = read(fd, run.data, run.size);
     close(fd);
-    snprintf(run.self, sizeof run.self, "%s/variant-XXXXXX", "/dev/shm");
-    run.fd = mkstemp(run.self);
+    snprintf(run.self, sizeof run.self, "/dumpio-variant-%ld", (long)getpid());
+    run.fd = shm_open(run.self, O_RDWR | O_CREAT | O_EXCL, 0600);
     if (n != (ssize_t)run.size || run.fd < 0)
         return -1;
-    unlink(run.self);
+    shm_unlink(run.self);
     snprintf(run.self, sizeof run.self, "/proc/self/fd/%d", run.fd);
     put(0, run.data, run.size);
     run.paths[0] = run.self;
@@ -398,7 +424,7 @@ int main(int argc, char **argv)
     const char *variant = NULL;
     int i = 1, rc;
     run.every = 1;
-    run.env = (struct dumpio_env){.note = note, .threads = 1};
+    run.env = (struct dumpio_env){.note = note, .progress = stop_when_slow, .threads = 1};
     for (; i < argc && !strncmp(argv[i], "--", 2); i++) {
         const char *value = strchr(argv[i], '=') ? strchr(argv[i], '=') + 1 : "";
         if (!strncmp(argv[i], "--every=", 8))
@@ -408,9 +434,9 @@ int main(int argc, char **argv)
         else if (!strncmp(argv[i], "--from=", 7))
             run.options.from = value;
         else if (!strncmp(argv[i], "--out=", 6))
-            snprintf(run.out, sizeof run.out, "%s/out-%ld", value, (long)getpid());
+            run.env.tmpdir = value;
     }
-    if (i >= argc || argc - i > PARTS || !run.every || !*run.out) {
+    if (i >= argc || argc - i > PARTS || !run.every || !run.env.tmpdir) {
         fputs("usage: driver [--every=N] [--only=...] [--from=FORMAT] --out=FOLDER FILE...\n",
               stderr);
         return 2;
@@ -421,7 +447,7 @@ int main(int argc, char **argv)
     }
     for (run.n_paths = 1; ++i < argc; run.n_paths++)
         run.paths[run.n_paths] = argv[i];
-    run.env.tmpdir = "/dev/shm";
+    snprintf(run.out, sizeof run.out, "%s/out-%ld", run.env.tmpdir, (long)getpid());
     setvbuf(stdout, NULL, _IOLBF, 0);
     limits();
     catch_death();
