@@ -188,7 +188,13 @@ def unpacked(name, store):
     return path
 
 
-def pages_digest(dump):
+def halves(dump):
+    """Frames of an ELF core that only a part of is there."""
+    edges = {addr // FRAME * FRAME for lo, hi, _ in dump.loads for addr in (lo, hi) if addr % FRAME}
+    return {e for e in edges if dump.read(e, FRAME) is not None}
+
+
+def pages_digest(dump, without=()):
     """What two dumps of the same pages share, whatever their container."""
     seen, h = {}, hashlib.sha256()
     for lo, hi, data in dump.pieces():
@@ -196,10 +202,10 @@ def pages_digest(dump):
             start, end = max(addr, lo), min(addr + FRAME, hi)
             page = bytes(start - addr) + data[start - lo:end - lo]
             seen.setdefault(addr, page.ljust(FRAME, b"\0"))
-    for addr in sorted(seen):
+    for addr in sorted(set(seen) - set(without)):
         h.update(struct.pack("<Q", addr))
         h.update(seen[addr])
-    return h.hexdigest(), len(seen)
+    return h.hexdigest(), len(set(seen) - set(without))
 
 
 def registers(desc):
@@ -221,6 +227,10 @@ def main(args):
     elif verb == "pages":
         for path in rest:
             print("%s %d" % pages_digest(load(path)))
+    elif verb == "pages-without-halves-of":
+        without = halves(load(rest[0]))
+        for path in rest[1:]:
+            print("%s %d" % pages_digest(load(path), without))
     elif verb == "field":
         print(load(rest[0]).vmcoreinfo().get(rest[1], ""))
     elif verb == "notes":

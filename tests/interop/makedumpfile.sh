@@ -25,7 +25,8 @@ is() { # LABEL WANTED SEEN
 
 # Pages that it keeps of FILE at level 31: what they are, and how many.
 kept() { # FILE
-    run -d 31 "$1" "$tmp/kept" && image pages "$tmp/kept"
+    # it drops a frame that an ELF core holds in part, and keeps it where KDUMP holds it whole
+    run -d 31 "$1" "$tmp/kept" && image pages-without-halves-of "$original" "$tmp/kept"
     rm -f "$tmp/kept"
 }
 
