@@ -55,7 +55,7 @@ int dio_bitmap_read(const struct dio_bitmap *m, uint64_t first, uint64_t *words,
     return 0;
 }
 
-/* ---- rank -------------------------------------------------------------------------------------- */
+/* ---- rank ------------------------------------------------------------------------------------ */
 
 int dio_rank_init(struct dio_rank *r, const struct dio_bitmap *map, struct dumpio_error *err)
 {

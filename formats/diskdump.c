@@ -25,7 +25,7 @@ static uint32_t tasks_room(const struct dio_kdump_head *h)
     return (uint32_t)((h->block_size - dio_kdump_head_size(h->word)) / h->word);
 }
 
-/* ---- reader ------------------------------------------------------------------------------------ */
+/* ---- reader ---------------------------------------------------------------------------------- */
 
 static bool all_zero(const uint8_t *p, size_t n)
 {
@@ -173,7 +173,7 @@ static int open_diskdump(void **self, const struct dio_input *in, struct dio_mod
     return 0;
 }
 
-/* ---- writer ------------------------------------------------------------------------------------ */
+/* ---- writer ---------------------------------------------------------------------------------- */
 
 /* Index into info->cpus of the CPU whose registers are stored. */
 static uint32_t panic_index(const struct dumpio_info *info)

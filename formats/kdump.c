@@ -33,7 +33,7 @@ static int open_kdump(void **self, const struct dio_input *in, struct dio_model 
     return 0;
 }
 
-/* ---- writer ------------------------------------------------------------------------------------ */
+/* ---- writer ---------------------------------------------------------------------------------- */
 
 static enum dio_kdump_layout layout_of(const struct dio_kdump_writer *w)
 {

@@ -1,135 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Runs and pages of KDUMP and DISKDUMP: bitmaps, page descriptors, payloads.
+ * Pages of KDUMP and DISKDUMP: descriptors, checked, and the payloads that they point to.
  * Reference: makedumpfile's IMPLEMENTATION (page_desc), crash's diskdump.c.
- * Not handled: zero-filling of excluded pages, as crash does it for diskdump: they are excluded.
+ * Not handled: expanding payloads, which the core does.
  */
 #include "kdump.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 
-#define SCAN_FIRST 64u   /* words of each bitmap in the first piece that next_run looks at */
-#define SCAN_MAX 4096u
 #define FETCH_WORDS (DIO_SPAN_MAX / DIO_KDUMP_BLOCK_MIN / 64 + 1)
-#define GAP_MAX 4096u    /* payloads not further apart are read at once, bytes */
-
-int dio_kdump_words(const struct dio_kdump *d, uint64_t first, uint64_t *ram, uint64_t *stored,
-                    size_t n, struct dumpio_error *err)
-{
-    int rc = dio_bitmap_read(&d->ram, first, ram, n, err);
-    if (!rc)
-        rc = dio_bitmap_read(&d->stored, first, stored, n, err);
-    if (rc)
-        return rc;
-    if (d->ram.have < d->max_pfn)
-        dio_words_fill(ram, n, first, d->ram.have);
-    if (d->stored.have < d->max_pfn) {
-        uint64_t keep = d->stored.have / 64;
-        for (size_t i = 0; i < n; i++) {
-            if (first + i > keep)
-                stored[i] = ram[i];
-            else if (first + i == keep)
-                stored[i] |= ram[i] & ~(((uint64_t)1 << d->stored.have % 64) - 1);
-        }
-    }
-    for (size_t i = 0; i < n; i++)
-        ram[i] |= stored[i];
-    dio_words_clear(ram, n, first, d->max_pfn);
-    dio_words_clear(stored, n, first, d->max_pfn);
-    return 0;
-}
-
-/* ---- runs ------------------------------------------------------------------------------------ */
-
-struct scan {
-    const struct dio_kdump *d;
-    uint64_t first;             /* number of ram[0] */
-    size_t n, next;             /* words held; words to hold next */
-    uint64_t ram[SCAN_MAX], stored[SCAN_MAX];
-};
-
-enum look { FOR_MEMORY, FOR_NOT_STORED, FOR_NOT_EXCLUDED };
-
-static uint64_t look_at(const struct scan *s, size_t i, enum look what)
-{
-    switch (what) {
-    case FOR_MEMORY:
-        return s->ram[i];
-    case FOR_NOT_STORED:
-        return ~s->stored[i];
-    default:
-        return ~(s->ram[i] & ~s->stored[i]);
-    }
-}
-
-static int scan_load(struct scan *s, uint64_t word, struct dumpio_error *err)
-{
-    if (s->n && word >= s->first && word - s->first < s->n)
-        return 0;
-    s->n = s->next;
-    s->first = word;
-    if (s->next < SCAN_MAX)
-        s->next *= 4;
-    return dio_kdump_words(s->d, word, s->ram, s->stored, s->n, err);
-}
-
-/* The first frame in [pfn, limit) that is what is looked for; limit when there is none. */
-static int scan_for(struct scan *s, uint64_t pfn, uint64_t limit, enum look what, uint64_t *found,
-                    struct dumpio_error *err)
-{
-    uint64_t mask = ~(uint64_t)0 << pfn % 64;
-    for (uint64_t word = pfn / 64; word * 64 < limit; word++, mask = ~(uint64_t)0) {
-        int rc = scan_load(s, word, err);
-        if (rc)
-            return rc;
-        uint64_t bits = look_at(s, (size_t)(word - s->first), what) & mask;
-        if (bits) {
-            *found = word * 64 + (unsigned)__builtin_ctzll(bits);
-            if (*found > limit)
-                *found = limit;
-            return 0;
-        }
-    }
-    *found = limit;
-    return 0;
-}
-
-/* Kind of the frame pfn, which is memory; *edge = where it may change whatever the bitmaps say. */
-static enum dumpio_kind kind_of(struct scan *s, uint64_t pfn, uint64_t *edge)
-{
-    struct dio_kdump *d = (struct dio_kdump *)(uintptr_t)s->d;
-    *edge = d->max_pfn;
-    if (!(s->stored[pfn / 64 - s->first] >> pfn % 64 & 1))
-        return DUMPIO_EXCLUDED;
-    if (pfn >= d->stored.have)
-        return DUMPIO_LOST;
-    enum dumpio_kind kind = dio_kdump_part_of(d, pfn, edge) ? DUMPIO_PRESENT : DUMPIO_LOST;
-    if (*edge > d->stored.have)
-        *edge = d->stored.have;
-    return kind;
-}
-
-int dio_kdump_next_run(void *self, uint64_t addr, struct dumpio_run *run,
-                       struct dumpio_error *err)
-{
-    struct dio_kdump *d = self;
-    struct scan s = {.d = d, .next = SCAN_FIRST};
-    uint64_t pfn = addr > d->base ? (addr - d->base) >> d->shift : 0, start, edge, end;
-    int rc = scan_for(&s, pfn, d->max_pfn, FOR_MEMORY, &start, err);
-    if (rc)
-        return rc;
-    if (start >= d->max_pfn)
-        return DUMPIO_END;
-    run->kind = kind_of(&s, start, &edge);
-    rc = scan_for(&s, start, edge, run->kind == DUMPIO_EXCLUDED ? FOR_NOT_EXCLUDED : FOR_NOT_STORED,
-                  &end, err);
-    run->start = d->base + (start << d->shift);
-    run->end = d->base + (end << d->shift);
-    if (run->start < addr)
-        run->start = addr;
-    return rc;
-}
+#define GAP_MAX 4096u /* payloads not further apart are read at once, bytes */
 
 /* ---- page descriptors ------------------------------------------------------------------------ */
 
@@ -260,7 +141,7 @@ static int read_items(struct fetch *f, const struct dio_kdump_part *part, uint64
     return 0;
 }
 
-/* ---- payloads ---------------------------------------------------------------------------------- */
+/* ---- payloads -------------------------------------------------------------------------------- */
 
 static int by_offset(const void *a, const void *b)
 {
@@ -334,7 +215,7 @@ static int read_payloads(struct fetch *f, const struct dio_kdump_part *part)
     return 0;
 }
 
-/* ---- pages ------------------------------------------------------------------------------------- */
+/* ---- pages ----------------------------------------------------------------------------------- */
 
 /* Descriptors and payloads of the stored frames of [start, end), which `part` has. */
 static int load_items(struct fetch *f, struct dio_kdump_part *part, uint64_t start, uint64_t end)

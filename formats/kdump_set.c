@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The files of an open KDUMP or DISKDUMP: headers, split sets, bitmaps, marks of truncation.
+ * The files of an open KDUMP or DISKDUMP, split sets, and the page map that their bitmaps make.
  * Reference: makedumpfile's IMPLEMENTATION and its --reassemble, crash's diskdump.c.
- * Not handled: sets in which an incomplete part has a main header of its own.
+ * Not handled: sets in which an incomplete part has a main header of its own; zero-filling of
+ * excluded pages, as crash does it for diskdump: they are excluded.
  */
 #include "kdump.h"
 
@@ -11,6 +12,8 @@
 
 /* Bitmaps beyond this are not counted at open to find out whether the last page is there. */
 #define COUNT_AT_OPEN_MAX (64u << 20)
+#define SCAN_FIRST 64u /* words of each bitmap in the first piece that next_run looks at */
+#define SCAN_MAX 4096u
 
 /* ---- parts ----------------------------------------------------------------------------------- */
 
@@ -173,7 +176,7 @@ int dio_kdump_check_set(struct dio_kdump *d, const struct dumpio_env *env,
 
 struct dio_kdump_part *dio_kdump_part_of(struct dio_kdump *d, uint64_t pfn, uint64_t *edge)
 {
-    size_t lo = 0, hi = d->n_parts; /* parts below lo end at or before pfn, from hi on begin later */
+    size_t lo = 0, hi = d->n_parts; /* parts below lo end at or before pfn, from hi on behind it */
     while (lo < hi) {
         size_t mid = lo + (hi - lo) / 2;
         if (d->parts[mid].end <= pfn)
@@ -274,4 +277,123 @@ int dio_kdump_tables(struct dio_kdump *d, struct dumpio_info *info, const struct
     info->end_addr = d->base + (d->max_pfn << d->shift);
     rc = dio_rank_init(&d->rank, &d->stored, err);
     return rc ? rc : look_for_cuts(d, info, env, err);
+}
+
+/* ---- the page map ---------------------------------------------------------------------------- */
+
+int dio_kdump_words(const struct dio_kdump *d, uint64_t first, uint64_t *ram, uint64_t *stored,
+                    size_t n, struct dumpio_error *err)
+{
+    int rc = dio_bitmap_read(&d->ram, first, ram, n, err);
+    if (!rc)
+        rc = dio_bitmap_read(&d->stored, first, stored, n, err);
+    if (rc)
+        return rc;
+    if (d->ram.have < d->max_pfn)
+        dio_words_fill(ram, n, first, d->ram.have);
+    if (d->stored.have < d->max_pfn) {
+        uint64_t keep = d->stored.have / 64;
+        for (size_t i = 0; i < n; i++) {
+            if (first + i > keep)
+                stored[i] = ram[i];
+            else if (first + i == keep)
+                stored[i] |= ram[i] & ~(((uint64_t)1 << d->stored.have % 64) - 1);
+        }
+    }
+    for (size_t i = 0; i < n; i++)
+        ram[i] |= stored[i];
+    dio_words_clear(ram, n, first, d->max_pfn);
+    dio_words_clear(stored, n, first, d->max_pfn);
+    return 0;
+}
+
+/* ---- runs ------------------------------------------------------------------------------------ */
+
+struct scan {
+    const struct dio_kdump *d;
+    uint64_t first;             /* number of ram[0] */
+    size_t n, next;             /* words held; words to hold next */
+    uint64_t ram[SCAN_MAX], stored[SCAN_MAX];
+};
+
+enum look { FOR_MEMORY, FOR_NOT_STORED, FOR_NOT_EXCLUDED };
+
+static uint64_t look_at(const struct scan *s, size_t i, enum look what)
+{
+    switch (what) {
+    case FOR_MEMORY:
+        return s->ram[i];
+    case FOR_NOT_STORED:
+        return ~s->stored[i];
+    default:
+        return ~(s->ram[i] & ~s->stored[i]);
+    }
+}
+
+static int scan_load(struct scan *s, uint64_t word, struct dumpio_error *err)
+{
+    if (s->n && word >= s->first && word - s->first < s->n)
+        return 0;
+    s->n = s->next;
+    s->first = word;
+    if (s->next < SCAN_MAX)
+        s->next *= 4;
+    return dio_kdump_words(s->d, word, s->ram, s->stored, s->n, err);
+}
+
+/* The first frame in [pfn, limit) that is what is looked for; limit when there is none. */
+static int scan_for(struct scan *s, uint64_t pfn, uint64_t limit, enum look what, uint64_t *found,
+                    struct dumpio_error *err)
+{
+    uint64_t mask = ~(uint64_t)0 << pfn % 64;
+    for (uint64_t word = pfn / 64; word * 64 < limit; word++, mask = ~(uint64_t)0) {
+        int rc = scan_load(s, word, err);
+        if (rc)
+            return rc;
+        uint64_t bits = look_at(s, (size_t)(word - s->first), what) & mask;
+        if (bits) {
+            *found = word * 64 + (unsigned)__builtin_ctzll(bits);
+            if (*found > limit)
+                *found = limit;
+            return 0;
+        }
+    }
+    *found = limit;
+    return 0;
+}
+
+/* Kind of the frame pfn, which is memory; *edge = where it may change whatever the bitmaps say. */
+static enum dumpio_kind kind_of(struct scan *s, uint64_t pfn, uint64_t *edge)
+{
+    struct dio_kdump *d = (struct dio_kdump *)(uintptr_t)s->d;
+    *edge = d->max_pfn;
+    if (!(s->stored[pfn / 64 - s->first] >> pfn % 64 & 1))
+        return DUMPIO_EXCLUDED;
+    if (pfn >= d->stored.have)
+        return DUMPIO_LOST;
+    enum dumpio_kind kind = dio_kdump_part_of(d, pfn, edge) ? DUMPIO_PRESENT : DUMPIO_LOST;
+    if (*edge > d->stored.have)
+        *edge = d->stored.have;
+    return kind;
+}
+
+int dio_kdump_next_run(void *self, uint64_t addr, struct dumpio_run *run,
+                       struct dumpio_error *err)
+{
+    struct dio_kdump *d = self;
+    struct scan s = {.d = d, .next = SCAN_FIRST};
+    uint64_t pfn = addr > d->base ? (addr - d->base) >> d->shift : 0, start, edge, end;
+    int rc = scan_for(&s, pfn, d->max_pfn, FOR_MEMORY, &start, err);
+    if (rc)
+        return rc;
+    if (start >= d->max_pfn)
+        return DUMPIO_END;
+    run->kind = kind_of(&s, start, &edge);
+    rc = scan_for(&s, start, edge, run->kind == DUMPIO_EXCLUDED ? FOR_NOT_EXCLUDED : FOR_NOT_STORED,
+                  &end, err);
+    run->start = d->base + (start << d->shift);
+    run->end = d->base + (end << d->shift);
+    if (run->start < addr)
+        run->start = addr;
+    return rc;
 }

@@ -130,7 +130,7 @@ int dio_kdump_writer_start(struct dio_kdump_writer *w, struct dumpio_error *err)
     return rc;
 }
 
-/* ---- bitmaps ----------------------------------------------------------------------------------- */
+/* ---- bitmaps --------------------------------------------------------------------------------- */
 
 /* A bitmap on its way out: one window in memory, ascending. */
 struct bits {
@@ -240,7 +240,7 @@ int dio_kdump_write_bitmaps(struct dio_kdump_writer *w, uint64_t *ram, struct du
     return rc;
 }
 
-/* ---- pages ------------------------------------------------------------------------------------- */
+/* ---- pages ----------------------------------------------------------------------------------- */
 
 /* Where a batch goes; in the batch's arena, its first page's `where` points to it. */
 struct place {

@@ -165,13 +165,21 @@ static int survey(struct conversion *c, struct dumpio_error *err)
 {
     struct dumpio_run run;
     struct dio_map *map = c->windows.map;
+    uint64_t excluded = 0;
     int rc;
     dio_map_rewind(map);
     while (!(rc = dio_map_next(map, &run, err))) {
+        uint64_t pages = (run.end - run.start) / c->plan.unit;
         c->plan.end_addr = run.end;
-        if (run.kind != DUMPIO_EXCLUDED)
-            c->plan.present_pages += (run.end - run.start) / c->plan.unit;
+        if (run.kind == DUMPIO_EXCLUDED)
+            excluded += pages;
+        else
+            c->plan.present_pages += pages;
     }
+    if (excluded && !(c->target->holds & DIO_HOLDS_EXCLUDED))
+        dio_note(c->env, DUMPIO_WARNING, "%s cannot tell pages that were left out (%llu) from "
+                 "memory that never was: they become holes", c->target->name,
+                 (unsigned long long)excluded);
     dio_map_rewind(map);
     c->ticker.p.total = c->plan.present_pages * c->plan.unit;
     return rc == DUMPIO_END ? 0 : rc;

@@ -81,7 +81,7 @@ static int expand(z_stream *z, const uint8_t *in, size_t len, uint8_t *out, size
     if (rc == Z_STREAM_END)
         return dio_fail(err, DUMPIO_E_CORRUPT, DUMPIO_NO_OFFSET,
                         "zlib stream ends after %zu of %zu bytes", made, n);
-    if (rc == Z_BUF_ERROR && !z->avail_out)
+    if (rc == Z_BUF_ERROR && made == n && z->avail_in)
         return dio_fail(err, DUMPIO_E_CORRUPT, DUMPIO_NO_OFFSET,
                         "zlib stream expands beyond %zu bytes", n);
     return dio_fail(err, DUMPIO_E_CORRUPT, DUMPIO_NO_OFFSET, "zlib stream of %zu bytes: %s", len,
