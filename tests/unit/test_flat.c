@@ -394,7 +394,7 @@ static void test_same_end(void)
     drop(&s);
 }
 
-/* Descending, and exactly one pair overlaps: at each place of the batches in which they are read. */
+/* Descending, and one pair overlaps: at each place of the batches in which they are read. */
 static void test_one_overlap(void)
 {
     for (size_t k = 0; k < 140; k++) {

@@ -324,7 +324,7 @@ static void check_pages(struct opened *o, const struct spec *s, uint64_t base)
     dio_batch_free(b);
 }
 
-/* ---- reader ------------------------------------------------------------------------------------ */
+/* ---- reader ---------------------------------------------------------------------------------- */
 
 static void test_layout(const struct spec *s, const char *arch)
 {
@@ -363,7 +363,8 @@ static void test_layouts(void)
         enum layout layout;
         enum dumpio_order order;
     } cases[] = {{"x86_64", "x86_64", WIDE, DUMPIO_LITTLE}, {"s390x", "s390x", WIDE, DUMPIO_BIG},
-                 {"i686", "i386", PACKED32, DUMPIO_LITTLE}, {"armv7l", "arm", PADDED32, DUMPIO_LITTLE},
+                 {"i686", "i386", PACKED32, DUMPIO_LITTLE},
+                 {"armv7l", "arm", PADDED32, DUMPIO_LITTLE},
                  {"armv7l", "arm", PACKED32, DUMPIO_LITTLE}, {"ppc", "ppc", PADDED32, DUMPIO_BIG},
                  {"ppc64le", "ppc64", WIDE, DUMPIO_BIG}, {"Unknown", "", WIDE, DUMPIO_LITTLE},
                  {"", "", PACKED32, DUMPIO_BIG}};
@@ -448,7 +449,7 @@ static void test_read_errors(void)
     free(m.p);
 }
 
-/* ---- split sets -------------------------------------------------------------------------------- */
+/* ---- split sets ------------------------------------------------------------------------------ */
 
 static struct image make_part(const struct spec *whole, unsigned start, unsigned end)
 {
@@ -474,7 +475,8 @@ static void test_split(unsigned version)
 {
     struct spec s = basic();
     s.version = version;
-    struct image a = make_part(&s, 0, 69), b = make_part(&s, 69, 100), c = make_part(&s, 100, FRAMES);
+    struct image a = make_part(&s, 0, 69), b = make_part(&s, 69, 100);
+    struct image c = make_part(&s, 100, FRAMES);
     const struct image *all[3] = {&c, &a, &b}, *two[2] = {&c, &a};
     struct opened o;
     char got[FRAMES + 1], want[FRAMES + 1];
@@ -514,7 +516,7 @@ static void test_split(unsigned version)
     free(whole.p);
 }
 
-/* ---- hostile files ----------------------------------------------------------------------------- */
+/* ---- hostile files --------------------------------------------------------------------------- */
 
 static volatile uint8_t touched;
 
@@ -598,7 +600,7 @@ static void test_corrupted(const char *signature)
     free(m.p);
 }
 
-/* ---- bitmap ------------------------------------------------------------------------------------ */
+/* ---- bitmap ---------------------------------------------------------------------------------- */
 
 static void test_rank(void)
 {
@@ -633,7 +635,7 @@ static void test_rank(void)
     free(data);
 }
 
-/* ---- writer ------------------------------------------------------------------------------------ */
+/* ---- writer ---------------------------------------------------------------------------------- */
 
 struct written {
     struct sink sink;
