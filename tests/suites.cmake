@@ -4,6 +4,11 @@ dumpio_script(matrix_shipped "sanitize" matrix/matrix.py --shipped)
 dumpio_script(matrix_threads "threads" matrix/matrix.py --threads)
 dumpio_script(cli "sanitize" cli/cli.sh)
 dumpio_script(matrix_real "full" matrix/matrix.py --real)
+dumpio_script(truth "full" truth/truth.py)
+foreach(peer crash.sh gdb.sh makedumpfile.sh qemu.sh digest.sh libkdumpfile.py drgn-tasks.py)
+  string(REGEX REPLACE "[.].*" "" name ${peer})
+  dumpio_script(interop_${name} "full" interop/${peer})
+endforeach()
 
 # Programs of the golden and robustness suites. Under a sanitizer, samples of both.
 function(dumpio_program name source)

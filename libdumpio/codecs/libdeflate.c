@@ -47,7 +47,7 @@ int dio_libdeflate_expand(struct dio_libdeflate *s, const uint8_t *in, size_t le
     size_t used, made;
     return libdeflate_zlib_decompress_ex(s->expand, in, len, out, n, &used, &made) !=
                LIBDEFLATE_SUCCESS ||
-           made != n || used != len;
+           made != n;
 }
 #else
 struct dio_libdeflate *dio_libdeflate_new(int level)

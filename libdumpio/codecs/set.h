@@ -12,9 +12,19 @@ extern const struct dio_codec dio_codec_zlib, dio_codec_lzo, dio_codec_snappy, d
 
 /*
  * zlib streams (RFC 1950) by other libraries than zlib. All free functions take NULL. Packing
- * returns the packed size, 0 when it does not fit in cap. Without the library, new gives NULL and
- * the rest is never called.
+ * returns the packed size, 0 when it does not fit in cap. Without the library, its BUILT_IN is 0, new
+ * gives NULL and the rest is never called.
  */
+#ifdef DUMPIO_HAVE_ISAL
+#define DIO_ISAL_BUILT_IN 1
+#else
+#define DIO_ISAL_BUILT_IN 0
+#endif
+#ifdef DUMPIO_HAVE_LIBDEFLATE
+#define DIO_LIBDEFLATE_BUILT_IN 1
+#else
+#define DIO_LIBDEFLATE_BUILT_IN 0
+#endif
 
 /* ISA-L's level 0 (isal.c): by far the fastest, and larger. Its other levels do not give the same
  * bytes every time: their Huffman codes depend on what the stack held before. */
@@ -29,7 +39,7 @@ struct dio_libdeflate *dio_libdeflate_new(int level);
 void dio_libdeflate_free(struct dio_libdeflate *s);
 size_t dio_libdeflate_pack(struct dio_libdeflate *s, const uint8_t *in, size_t n, uint8_t *out,
                            size_t cap);
-/* 0 when the stream is sound, gives exactly n bytes and ends with the payload; else nonzero. */
+/* 0 when the stream is sound and gives exactly n bytes; else nonzero. */
 int dio_libdeflate_expand(struct dio_libdeflate *s, const uint8_t *in, size_t len, uint8_t *out,
                           size_t n);
 

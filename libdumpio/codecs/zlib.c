@@ -2,10 +2,12 @@
 /*
  * zlib pages (RFC 1950). Level 0 is ISA-L's fastest, levels 1 to 9 are libdeflate's; what is not
  * built in is zlib's (level 0 then means 1). zlib also explains bad streams.
- * A stream must end with the payload: trailing bytes are corruption.
+ * Bytes behind the end of a stream are ignored, as other readers do: its checksum has proved the
+ * page.
  */
 #include "set.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <zlib.h>
 
@@ -33,13 +35,17 @@ static void *zlib_new(int level)
     struct state *s = calloc(1, sizeof *s);
     if (!s)
         return NULL;
-    if (level == 0)
+    bool isal = level == 0 && DIO_ISAL_BUILT_IN;
+    bool libdeflate = DIO_LIBDEFLATE_BUILT_IN, zlib = !isal && !libdeflate;
+    if (isal)
         s->isal = dio_isal_new();
     s->libdeflate = dio_libdeflate_new(level ? level : 1);
     s->has_inflate = inflateInit(&s->inflate) == Z_OK;
-    if (!s->isal && !s->libdeflate)
+    if (zlib)
         s->has_deflate = deflateInit(&s->deflate, level ? level : 1) == Z_OK;
-    if (s->has_inflate && (s->isal || s->libdeflate || s->has_deflate))
+    /* no falling back for want of memory: the same page must give the same bytes */
+    if (s->has_inflate && (!isal || s->isal) && (!libdeflate || s->libdeflate) &&
+        (!zlib || s->has_deflate))
         return s;
     zlib_free(s);
     return NULL;
@@ -73,11 +79,10 @@ static int expand(z_stream *z, const uint8_t *in, size_t len, uint8_t *out, size
     z->avail_out = (uInt)n;
     int rc = inflate(z, Z_FINISH);
     size_t made = n - z->avail_out;
-    if (rc == Z_STREAM_END && made == n && !z->avail_in)
-        return 0;
     if (rc == Z_STREAM_END && made == n)
-        return dio_fail(err, DUMPIO_E_CORRUPT, DUMPIO_NO_OFFSET,
-                        "zlib stream: %u bytes behind its end", z->avail_in);
+        return 0;
+    if (rc == Z_MEM_ERROR)
+        return dio_nomem(err, "expanding a zlib stream");
     if (rc == Z_STREAM_END)
         return dio_fail(err, DUMPIO_E_CORRUPT, DUMPIO_NO_OFFSET,
                         "zlib stream ends after %zu of %zu bytes", made, n);

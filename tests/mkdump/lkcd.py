@@ -205,9 +205,13 @@ class Records:
     def page(self, addr, data, opts):
         dump, end = self.dump, addr + self.spec.page_size
         self.count += 1
-        if "notused" in opts or "rawsize0" in opts:
-            self.put(self.address(addr), 0, NOT_USED if "notused" in opts else RAW)
+        if "notused" in opts:
+            self.put(self.address(addr), 0, NOT_USED)
             dump.unsettled.append((addr, end))
+            return
+        if "rawsize0" in opts:                           # crash reads zeros there
+            dump.stored.append((addr, end, bytes(end - addr), [(self.at, 16)]))
+            self.put(self.address(addr), 0, RAW)
             return
         flags, packed = self._pack(data, opts)
         if "corrupt" in opts:

@@ -4,9 +4,10 @@
  * at every byte, every byte of the headers changed, every word set to an extreme.
  * Reference: dumpio.h. Not judged: what a changed byte ought to mean; see truncate.py.
  *
- * usage: driver [--every=N] [--only=KIND:PLACE:VALUE] [--from=FORMAT] --out=FOLDER FILE [PART...]
+ * usage: driver [--every=N] [--cuts=N] [--shift=N] [--only=KIND:PLACE:VALUE] [--from=FORMAT] --out=FOLDER FILE [PART...]
  *   FILE is damaged; PARTs are the other files of its split set.
- *   --every  only every N-th variant; --only shows what one variant leads to
+ *   --every, --cuts  only every N-th change or cut, beginning with the SHIFT-th
+ *   --only           shows what one variant leads to
  */
 #include <dumpio/dumpio.h>
 
@@ -24,11 +25,13 @@
 #include <unistd.h>
 
 #define SLOW_SECONDS 5u             /* no variant of a few pages needs as long: stop it */
+#define SLOW_MAX 4u                 /* such variants of one dump: then it is given up */
 #define HANG_SECONDS 20u            /* it does not even let itself be stopped: give up */
 #define ADDRESS_SPACE (512ull << 20)
 #define FILE_LIMIT (64ull << 20)    /* of what is written: larger is an error of its own */
 #define RSS_LIMIT_KIB (640l << 10)  /* with a sanitizer, which has no use for an address space limit */
 #define NEAR 96u                    /* bytes of zero around others that are damaged as well */
+#define LOST_MAX (1ull << 30)       /* lost pages are written one by one: takes its time */
 #define PARTS 16
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -56,7 +59,7 @@ struct outcome {
     int status;
     int damaged; /* truncated, incomplete or lost pages */
     unsigned char digest[DUMPIO_DIGEST_SIZE];
-    uint64_t lost_end;
+    uint64_t lost_end, lost_bytes;
 };
 
 static struct {
@@ -71,7 +74,7 @@ static struct {
     struct dumpio_env env;
     struct variant at;
     struct outcome whole;
-    uint64_t every, turn, done, refused, failures;
+    uint64_t every, cuts, turn, done, refused, failures, slow;
     int verbose;
 } run;
 
@@ -154,7 +157,8 @@ static void check_error(const char *what, int rc, const struct dumpio_error *err
         fail(what, "status of the error is not the one returned");
     if (len < 12 || len == sizeof err->message || memchr(err->message, '\n', len))
         fail(what, "no clear message");
-    if (rc == DUMPIO_E_INTERNAL || rc == DUMPIO_E_NOMEM || rc == DUMPIO_E_ARG)
+    if (rc == DUMPIO_E_INTERNAL || rc == DUMPIO_E_NOMEM ||
+        (rc == DUMPIO_E_ARG && run.n_paths == 1)) /* ARG: the parts do not belong together */
         fail(what, err->message);
 }
 
@@ -194,7 +198,10 @@ static int walk(struct dumpio_dump *d, struct outcome *o, struct dumpio_error *e
             if (got)
                 check_error("dumpio_read", got, &e);
         }
-        o->damaged |= r.kind == DUMPIO_LOST;
+        if (r.kind == DUMPIO_LOST) {
+            o->damaged = 1;
+            o->lost_bytes += r.end - r.start;
+        }
         at = r.end;
     }
     return rc == DUMPIO_END ? 0 : rc;
@@ -242,13 +249,15 @@ static void look(struct outcome *o, int converting)
                 printf("%s: %" PRIu64 " pages, %" PRIu64 " lost, truncated %d, incomplete %d\n",
                        i->format, v.present_pages, v.lost_pages, i->truncated, i->incomplete);
         }
-        if (converting)
+        if (converting && o->lost_bytes <= LOST_MAX)
             convert(d);
     }
     dumpio_close(d);
     alarm(0);
-    if (slow)
+    if (slow) {
         fail("time", "no end after 5 seconds");
+        run.slow++;
+    }
     if (o->status && !(slow && o->status == DUMPIO_E_CANCELLED))
         check_error("read", o->status, &err);
     run.refused += o->status != 0;
@@ -274,7 +283,7 @@ static void put(uint64_t at, const void *data, size_t len)
 static void try_one(enum kind kind, uint64_t place, uint64_t value, size_t len)
 {
     struct outcome o = {0};
-    if (run.turn++ % run.every)
+    if ((run.turn++ % (kind == CUT ? run.cuts : run.every) && !run.verbose) || run.slow > SLOW_MAX)
         return;
     run.at = (struct variant){kind, place, value};
     describe();
@@ -402,8 +411,10 @@ static int all(void)
     unsigned before = open_files();
     run.at = (struct variant){WHOLE, run.size, 0};
     describe();
-    for (int i = 0; i < 40; i++) /* every target */
+    for (int i = 0; i < 24; i++) { /* every target */
+        run.whole = (struct outcome){0};
         look(&run.whole, 1);
+    }
     if (run.whole.status)
         fail("whole", "the undamaged dump cannot be read");
     cuts();
@@ -423,12 +434,16 @@ int main(int argc, char **argv)
 {
     const char *variant = NULL;
     int i = 1, rc;
-    run.every = 1;
+    run.every = run.cuts = 1;
     run.env = (struct dumpio_env){.note = note, .progress = stop_when_slow, .threads = 1};
     for (; i < argc && !strncmp(argv[i], "--", 2); i++) {
         const char *value = strchr(argv[i], '=') ? strchr(argv[i], '=') + 1 : "";
         if (!strncmp(argv[i], "--every=", 8))
             run.every = strtoull(value, NULL, 10);
+        else if (!strncmp(argv[i], "--cuts=", 7))
+            run.cuts = strtoull(value, NULL, 10);
+        else if (!strncmp(argv[i], "--shift=", 8))
+            run.turn = strtoull(value, NULL, 10);
         else if (!strncmp(argv[i], "--only=", 7))
             variant = value;
         else if (!strncmp(argv[i], "--from=", 7))
@@ -436,8 +451,8 @@ int main(int argc, char **argv)
         else if (!strncmp(argv[i], "--out=", 6))
             run.env.tmpdir = value;
     }
-    if (i >= argc || argc - i > PARTS || !run.every || !run.env.tmpdir) {
-        fputs("usage: driver [--every=N] [--only=...] [--from=FORMAT] --out=FOLDER FILE...\n",
+    if (i >= argc || argc - i > PARTS || !run.every || !run.cuts || !run.env.tmpdir) {
+        fputs("usage: driver [--every=N] [--cuts=N] [--shift=N] [--only=...] [--from=FORMAT] --out=FOLDER FILE...\n",
               stderr);
         return 2;
     }

@@ -288,8 +288,8 @@ static void zlib_streams(void)
         CHECK_EQ(expand(c, state, s, len, PAGE, &err), 0);
         CHECK(!memcmp(out_end - PAGE, page, PAGE));
         memset(s + len, (int)i, 9);
-        CHECK_EQ(expand(c, state, s, len + 9, PAGE, &err), DUMPIO_E_CORRUPT);
-        CHECK_STR(err.message, "zlib stream: 9 bytes behind its end");
+        CHECK_EQ(expand(c, state, s, len + 9, PAGE, &err), 0); /* bytes behind it are ignored */
+        CHECK(!memcmp(out_end - PAGE, page, PAGE));
         s[len - 1 - i % 4] ^= 1;
         CHECK_EQ(expand(c, state, s, len, PAGE, &err), DUMPIO_E_CORRUPT);
         CHECK(strstr(err.message, "check") != NULL);
