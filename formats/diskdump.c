@@ -11,6 +11,7 @@
 
 #include <stdlib.h>
 
+#define CPUS_MAX 65536u /* no machine had more */
 #define CARRIED_LINE "dumpio-model-1\n"
 #define VERSION 1
 
@@ -80,7 +81,8 @@ static int add_cpus(const struct dio_kdump_head *h, const struct front *f, struc
     for (uint32_t i = 0; i < f->n_tasks; i++)
         if (task_of(h, f, i))
             n = i + 1;
-    if (f->regs_len && panic >= tasks_room(h) && panic >= h->nr_cpus) {
+    if (f->regs_len &&
+        (panic >= CPUS_MAX || (panic >= tasks_room(h) && panic >= h->nr_cpus))) {
         dio_note(env, DUMPIO_WARNING, "current_cpu %u of %u processors: taken for 0", panic,
                  h->nr_cpus);
         panic = 0;
@@ -294,6 +296,7 @@ const struct dio_format dio_format_diskdump = {
              DIO_HOLDS_EXCLUDED | DIO_HOLDS_LOST | DIO_HOLDS_ABSENT,
     .create = create,
     .place = dio_kdump_place,
+    .lost = dio_kdump_lost,
     .store = dio_kdump_store,
     .finish = finish,
     .free = dio_kdump_writer_free,

@@ -273,6 +273,7 @@ const struct dio_format dio_format_elf = {
              DIO_HOLDS_EXCLUDED | DIO_HOLDS_ABSENT | DIO_HOLDS_PARTIAL | DIO_HOLDS_LOST,
     .create = dio_elf_create,
     .place = dio_elf_place,
+    .lost = dio_elf_lost,
     .store = dio_elf_store,
     .finish = dio_elf_finish,
     .free = dio_elf_free,

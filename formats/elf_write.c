@@ -37,7 +37,6 @@ struct writer {
     size_t notes_len, room;
     uint64_t notes_at, data_at;
     struct dio_elf_ranges known, found; /* lost: in the map; met while writing */
-    size_t known_at;                 /* cursor of place */
     bool found_more;
     uint64_t placed;                 /* bytes of pages that have their place */
     /* program headers on their way */
@@ -282,24 +281,34 @@ int dio_elf_create(void **self, struct dio_out *out, const struct dio_write_plan
     return 0;
 }
 
-/* A lost page: in the map it has no room in the file; else it has, and stays unwritten. */
-static int place_lost(struct writer *w, struct dio_page *p, struct dumpio_error *err)
+static int mark_lost(struct writer *w, uint64_t start, uint64_t end, struct dumpio_error *err)
 {
-    p->where = DIO_NO_PLACE;
-    if (!dio_elf_ranges_hold(&w->known, p->addr, &w->known_at)) {
-        if (w->out->access == DIO_FORWARD)
-            return dio_fail(err, DUMPIO_E_LOST, DUMPIO_NO_OFFSET,
-                            "page 0x%llx is lost (%s) and the headers are written already: to mark"
-                            " it, write to a file that can be seeked in, or flattened",
-                            (unsigned long long)p->addr,
-                            p->data ? (const char *)p->data : "no reason known");
-        w->placed += w->plan->unit;
-    }
     if (w->found.n > w->room / LINE_MIN) {
         w->found_more = true;
         return 0;
     }
-    return dio_elf_ranges_add(&w->found, p->addr, p->addr + w->plan->unit, err);
+    return dio_elf_ranges_add(&w->found, start, end, err);
+}
+
+/* Lost in the map: no room in the file; a stream has named it in its notes already. */
+int dio_elf_lost(void *self, uint64_t start, uint64_t end, struct dumpio_error *err)
+{
+    struct writer *w = self;
+    return w->out->access == DIO_FORWARD ? 0 : mark_lost(w, start, end, err);
+}
+
+/* A page that turned out lost: its room in the file stays unwritten. */
+static int place_lost(struct writer *w, struct dio_page *p, struct dumpio_error *err)
+{
+    p->where = DIO_NO_PLACE;
+    if (w->out->access == DIO_FORWARD)
+        return dio_fail(err, DUMPIO_E_LOST, DUMPIO_NO_OFFSET,
+                        "page 0x%llx is lost (%s) and the headers are written already: to mark it,"
+                        " write to a file that can be seeked in, or flattened",
+                        (unsigned long long)p->addr,
+                        p->data ? (const char *)p->data : "no reason known");
+    w->placed += w->plan->unit;
+    return mark_lost(w, p->addr, p->addr + w->plan->unit, err);
 }
 
 int dio_elf_place(void *self, struct dio_batch *batch, struct dumpio_error *err)

@@ -205,6 +205,7 @@ const struct dio_format dio_format_kdump = {
              DIO_HOLDS_DUMP_LEVEL | DIO_HOLDS_EXCLUDED | DIO_HOLDS_LOST | DIO_HOLDS_ABSENT,
     .create = create,
     .place = dio_kdump_place,
+    .lost = dio_kdump_lost,
     .store = dio_kdump_store,
     .finish = finish,
     .free = dio_kdump_writer_free,

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 /* Bitmaps beyond this are not counted at open to find out whether the last page is there. */
+#define CUT_DESCS 1024u /* descriptors looked at to see whether a part is cut */
 #define COUNT_AT_OPEN_MAX (64u << 20)
 #define SCAN_FIRST 64u /* words of each bitmap in the first piece that next_run looks at */
 #define SCAN_MAX 4096u
@@ -222,24 +223,30 @@ static int place_bitmaps(struct dio_kdump *d, struct dumpio_error *err)
     return 0;
 }
 
-/* Does the file of part p end before what its last descriptor points to? */
+/* Does the file of part p end before what its last descriptors point to? (Not the very last alone:
+ * that may be a zero page, which is stored in front.) */
 static int part_cut(struct dio_kdump *d, const struct dio_kdump_part *p, bool *cut,
                     struct dumpio_error *err)
 {
     uint64_t first, end;
-    uint8_t desc[DIO_KDUMP_DESC];
+    uint8_t desc[CUT_DESCS * DIO_KDUMP_DESC];
     size_t got;
     int rc = dio_rank_of(&d->rank, p->start, &first, err);
     if (!rc)
         rc = dio_rank_of(&d->rank, p->end, &end, err);
     if (rc || end == first)
         return rc;
-    uint64_t at = d->desc_at + (end - first - 1) * DIO_KDUMP_DESC;
-    rc = dio_read_some(p->src, at, desc, sizeof desc, &got, err);
+    uint64_t n = end - first < CUT_DESCS ? end - first : CUT_DESCS;
+    uint64_t at = d->desc_at + (end - first - n) * DIO_KDUMP_DESC;
+    rc = dio_read_some(p->src, at, desc, (size_t)n * DIO_KDUMP_DESC, &got, err);
     if (rc)
         return rc;
-    uint64_t off = dio_get64(desc, d->head.order), size = dio_get32(desc + 8, d->head.order);
-    *cut |= got < sizeof desc || (off && (off > p->src->size || size > p->src->size - off));
+    *cut |= got < n * DIO_KDUMP_DESC;
+    for (size_t i = 0; i < got / DIO_KDUMP_DESC; i++) {
+        const uint8_t *one = desc + i * DIO_KDUMP_DESC;
+        uint64_t off = dio_get64(one, d->head.order), size = dio_get32(one + 8, d->head.order);
+        *cut |= off && (off > p->src->size || size > p->src->size - off);
+    }
     return 0;
 }
 

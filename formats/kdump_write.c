@@ -306,6 +306,16 @@ int dio_kdump_place(void *self, struct dio_batch *batch, struct dumpio_error *er
     return 0;
 }
 
+/* Their descriptors stay zeros. */
+int dio_kdump_lost(void *self, uint64_t start, uint64_t end, struct dumpio_error *err)
+{
+    struct dio_kdump_writer *w = self;
+    (void)err;
+    w->placed += (end - start) / w->plan->unit;
+    w->lost = true;
+    return 0;
+}
+
 static void put_desc(uint8_t *raw, enum dumpio_order order, uint64_t off, uint32_t size,
                      uint32_t flags)
 {

@@ -127,6 +127,7 @@ int dio_lkcd_create9(void **self, struct dio_out *out, const struct dio_write_pl
 size_t dio_lkcd_room8(const struct dumpio_info *info);
 size_t dio_lkcd_room9(const struct dumpio_info *info);
 int dio_lkcd_place(void *self, struct dio_batch *batch, struct dumpio_error *err);
+int dio_lkcd_lost(void *self, uint64_t start, uint64_t end, struct dumpio_error *err);
 int dio_lkcd_store(void *self, struct dio_batch *batch, struct dumpio_error *err);
 int dio_lkcd_finish(void *self, uint64_t *size, struct dumpio_error *err);
 void dio_lkcd_free(void *self);

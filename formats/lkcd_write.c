@@ -261,6 +261,13 @@ static uint32_t stored_len(const struct writer *w, const struct dio_page *p)
     return p->kind == DIO_ZERO ? w->zero_len : p->len;
 }
 
+int dio_lkcd_lost(void *self, uint64_t start, uint64_t end, struct dumpio_error *err)
+{
+    (void)start, (void)end, (void)err;
+    ((struct writer *)self)->lost = true;
+    return 0;
+}
+
 int dio_lkcd_place(void *self, struct dio_batch *batch, struct dumpio_error *err)
 {
     struct writer *w = self;

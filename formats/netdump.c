@@ -21,7 +21,6 @@ struct netdump {
     size_t notes_len, room;      /* room: for marks of lost pages, behind the notes */
     uint64_t header;             /* bytes before the image */
     struct dio_elf_ranges known, found;
-    size_t known_at;
     uint64_t unmarked;           /* lost pages that no note names */
 };
 
@@ -165,13 +164,18 @@ static int netdump_create(void **self, struct dio_out *out, const struct dio_wri
 static int place_lost(struct netdump *w, struct dio_page *p, struct dumpio_error *err)
 {
     p->where = DIO_NO_PLACE;
-    if (dio_elf_ranges_hold(&w->known, p->addr, &w->known_at))
-        return 0; /* in the page map */
     if (w->out->access == DIO_FORWARD || w->found.n >= w->room / 40) {
         w->unmarked++;
         return 0;
     }
     return dio_elf_ranges_add(&w->found, p->addr, p->addr + w->plan->unit, err);
+}
+
+/* The note of the page map names it. */
+static int netdump_lost(void *self, uint64_t start, uint64_t end, struct dumpio_error *err)
+{
+    (void)self, (void)start, (void)end, (void)err;
+    return 0;
 }
 
 static int netdump_place(void *self, struct dio_batch *batch, struct dumpio_error *err)
@@ -223,6 +227,7 @@ const struct dio_format dio_format_netdump = {
              DIO_HOLDS_PANIC_TASK,
     .create = netdump_create,
     .place = netdump_place,
+    .lost = netdump_lost,
     .store = netdump_store,
     .finish = netdump_finish,
     .free = netdump_free,

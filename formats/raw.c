@@ -136,6 +136,13 @@ static int raw_place(void *self, struct dio_batch *batch, struct dumpio_error *e
     return 0;
 }
 
+/* Lost memory reads as zero, as does whatever else is not there. */
+static int raw_lost(void *self, uint64_t start, uint64_t end, struct dumpio_error *err)
+{
+    (void)self, (void)start, (void)end, (void)err;
+    return 0;
+}
+
 static int raw_store(void *self, struct dio_batch *batch, struct dumpio_error *err)
 {
     return dio_elf_store_plain(((struct raw_writer *)self)->out, batch, err);
@@ -160,6 +167,7 @@ const struct dio_format dio_format_raw = {
     .carry_room = raw_carry_room,
     .create = raw_create,
     .place = raw_place,
+    .lost = raw_lost,
     .store = raw_store,
     .finish = raw_finish,
     .free = free,

@@ -14,6 +14,7 @@ struct side {
     struct dio_extent extent;
     struct dio_extent_loader loader;
     uint64_t base; /* next extent */
+    bool lost;     /* LOST throughout, and maybe much longer */
     bool end;
 };
 
@@ -35,7 +36,9 @@ static int side_advance(struct side *s, uint64_t from, struct dumpio_error *err)
     if (s->end || s->base >= from)
         if (from)
             return 0;
-    int rc = dio_extent_next(s->dump, from, &s->base, err);
+    struct dumpio_run lost;
+    int rc = dio_extent_next(s->dump, from, &s->base, &lost, err);
+    s->lost = !rc && lost.start < lost.end;
     if (rc == DUMPIO_END) {
         s->end = true;
         s->base = UINT64_MAX;
@@ -105,6 +108,11 @@ int dumpio_compare(struct dumpio_dump *a, struct dumpio_dump *b,
         if (rc || (x.end && y.end))
             break;
         uint64_t base = x.base < y.base ? x.base : y.base;
+        if ((x.base == base && x.lost) || (y.base == base && y.lost)) {
+            result->difference = DUMPIO_DIFF_LOST;
+            result->addr = base;
+            break;
+        }
         rc = compare_extent(&x, &y, base, result, &found, err);
         from = base + DIO_EXTENT_SIZE;
         ticker.p.done = from;
@@ -113,7 +121,7 @@ int dumpio_compare(struct dumpio_dump *a, struct dumpio_dump *b,
         if (!from)
             break;
     }
-    if (!rc && !found)
+    if (result->difference == DUMPIO_SAME)
         result->addr = 0;
     side_free(&x);
     side_free(&y);

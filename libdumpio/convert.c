@@ -62,7 +62,7 @@ static int input_codec(struct conversion *c, const struct dio_codec **codec,
                        struct dumpio_error *err)
 {
     struct dio_window w;
-    struct dio_windows ws = {c->windows.map, SPAN, false, true, {0}};
+    struct dio_windows ws = {.map = c->windows.map, .span = SPAN, .skip_excluded = true};
     struct dio_batch *b = dio_batch_new();
     int rc = b ? 0 : dio_nomem(err, "a batch");
     uint32_t unit = c->dump->info->unit;
@@ -277,20 +277,28 @@ static void tell_lost(struct conversion *c)
     c->lost.start = c->lost.end = 0;
 }
 
-static int count_lost(struct conversion *c, const struct dio_page *p, struct dumpio_error *err)
+static int count_lost(struct conversion *c, uint64_t start, uint64_t end, const char *why,
+                      struct dumpio_error *err)
 {
-    const char *why = p->data ? (const char *)p->data : "no reason known";
-    c->result.lost_pages++;
+    c->result.lost_pages += (end - start) / c->plan.unit;
     if (c->env && c->env->strict)
         return dio_fail(err, DUMPIO_E_LOST, DUMPIO_NO_OFFSET, "page 0x%llx is lost: %s",
-                        (unsigned long long)p->addr, why);
-    if (c->lost.end != p->addr || c->lost.start == c->lost.end) {
+                        (unsigned long long)start, why);
+    if (c->lost.end != start || c->lost.start == c->lost.end) {
         tell_lost(c);
-        c->lost.start = p->addr;
+        c->lost.start = start;
         snprintf(c->lost_why, sizeof c->lost_why, "%.199s", why);
     }
-    c->lost.end = p->addr + c->plan.unit;
+    c->lost.end = end;
     return 0;
+}
+
+static int place_lost_run(struct conversion *c, const struct dumpio_run *run,
+                          struct dumpio_error *err)
+{
+    int rc = count_lost(c, run->start, run->end, DIO_LOST_RUN_WHY, err);
+    c->ticker.p.done += run->end - run->start;
+    return rc ? rc : c->target->lost(c->writer, run->start, run->end, err);
 }
 
 static int job_place(void *ctx, void *job, struct dumpio_error *err)
@@ -300,10 +308,13 @@ static int job_place(void *ctx, void *job, struct dumpio_error *err)
     const struct dio_page *p = dio_batch_pages(j->out);
     size_t n = dio_batch_count(j->out);
     int rc = 0;
+    if (j->window.n && j->window.pieces[0].kind == DUMPIO_LOST)
+        return place_lost_run(c, &j->window.pieces[0], err);
     for (size_t i = 0; i < n && !rc; i++) {
         c->result.zero_pages += p[i].kind == DIO_ZERO;
         if (p[i].kind == DIO_LOST)
-            rc = count_lost(c, &p[i], err);
+            rc = count_lost(c, p[i].addr, p[i].addr + c->plan.unit,
+                            p[i].data ? (const char *)p[i].data : "no reason known", err);
         else
             c->result.pages++;
     }

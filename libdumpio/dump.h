@@ -33,6 +33,9 @@ struct dumpio_dump {
 extern const struct dio_format *const dio_formats[]; /* NULL ends */
 const struct dio_format *dio_format_by_name(const char *name);
 
+/* Why memory of a LOST run is lost. */
+#define DIO_LOST_RUN_WHY "beyond the end of the file, or marked as lost"
+
 /* ---- the page map --------------------------------------------------------------------------------- */
 
 /* Byte ranges to keep: ascending, disjoint. NULL/0 keeps everything. */

@@ -168,8 +168,7 @@ int dio_extent_load(struct dio_extent *e, struct dio_extent_loader *l, struct du
             rc = load_present(e, l, d, &run, &done, err);
         else if (run.kind == DUMPIO_LOST) {
             e->lost_pages += dio_div_up(run.end - run.start, d->info->unit);
-            rc = add_lost(e, run.start, run.end, "beyond the end of the file, or marked as lost",
-                          err);
+            rc = add_lost(e, run.start, run.end, DIO_LOST_RUN_WHY, err);
         }
         if (rc)
             break;
@@ -177,17 +176,17 @@ int dio_extent_load(struct dio_extent *e, struct dio_extent_loader *l, struct du
     return rc == DUMPIO_END ? 0 : rc;
 }
 
-int dio_extent_next(struct dumpio_dump *d, uint64_t addr, uint64_t *base,
+int dio_extent_next(struct dumpio_dump *d, uint64_t addr, uint64_t *base, struct dumpio_run *lost,
                     struct dumpio_error *err)
 {
-    struct dumpio_run run;
     int rc;
-    while (!(rc = dumpio_next_run(d, addr, &run, err))) {
-        if (run.kind != DUMPIO_EXCLUDED) {
-            *base = dio_round_down(run.start, DIO_EXTENT_SIZE);
-            return 0;
-        }
-        addr = run.end;
-    }
-    return rc;
+    while (!(rc = dumpio_next_run(d, addr, lost, err)) && lost->kind == DUMPIO_EXCLUDED)
+        addr = lost->end;
+    if (rc)
+        return rc;
+    *base = dio_round_down(lost->start, DIO_EXTENT_SIZE);
+    lost->end = dio_round_down(lost->end, DIO_EXTENT_SIZE);
+    if (lost->kind != DUMPIO_LOST || lost->start != *base || lost->end <= lost->start)
+        lost->end = lost->start;
+    return 0;
 }

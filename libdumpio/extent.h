@@ -45,10 +45,12 @@ int dio_extent_load(struct dio_extent *e, struct dio_extent_loader *l, struct du
                     uint64_t base, struct dumpio_error *err);
 
 /*
- * Base of the first extent at or above addr that holds PRESENT or LOST memory. DUMPIO_END behind
- * the last.
+ * What comes at or above addr (a multiple of the extent's size): the base of the next extent that
+ * holds PRESENT or LOST memory, and *lost empty; or, in *lost, a run that fills whole extents and
+ * is LOST throughout, which is as long as a liar says and therefore not walked through.
+ * DUMPIO_END behind the last.
  */
-int dio_extent_next(struct dumpio_dump *d, uint64_t addr, uint64_t *base,
+int dio_extent_next(struct dumpio_dump *d, uint64_t addr, uint64_t *base, struct dumpio_run *lost,
                     struct dumpio_error *err);
 
 static inline int dio_bit(const uint8_t *map, size_t i)

@@ -27,9 +27,13 @@ int dio_windows_next(struct dio_windows *w, struct dio_window *out, struct dumpi
             return 0;
         if (rc)
             return rc;
-        if (w->one_span && out->n &&
-            dio_round_down(w->run.start, w->span) != dio_round_down(out->pieces[0].start, w->span))
+        if (w->run.kind == DUMPIO_LOST && out->n)
             return 0;
+        if (w->run.kind == DUMPIO_LOST) { /* whole, however long */
+            out->pieces[out->n++] = w->run;
+            w->run.start = w->run.end;
+            return 0;
+        }
         struct dumpio_run *piece = &out->pieces[out->n];
         *piece = w->run;
         uint64_t limit = dio_round_down(piece->start, w->span) + w->span;

@@ -23,12 +23,14 @@ struct dio_window {
 struct dio_windows {
     struct dio_map *map;
     uint64_t span;           /* power of two; pieces end at its multiples */
-    bool one_span;           /* a window never holds pieces of two spans */
     bool skip_excluded;
     struct dumpio_run run;   /* what is left of the run at hand */
 };
 
-/* The next window: up to `span` bytes of memory. 0, DUMPIO_END or an error. */
+/*
+ * The next window: up to `span` bytes of memory, or one LOST run alone, whatever its length (and
+ * then bytes is 0). 0, DUMPIO_END or an error.
+ */
 int dio_windows_next(struct dio_windows *w, struct dio_window *out, struct dumpio_error *err);
 
 #endif

@@ -201,17 +201,6 @@ static int other_unit(const struct dio_transcode *what, struct dio_transcoder *t
 
 /* ---- windows --------------------------------------------------------------------------------------- */
 
-static int lost_piece(const struct dio_transcode *what, const struct dumpio_run *piece,
-                      struct dio_batch *out, struct dumpio_error *err)
-{
-    for (uint64_t a = piece->start; a < piece->end; a += what->unit) {
-        int rc = add_lost(out, a, "beyond the end of the file, or marked as lost", err);
-        if (rc)
-            return rc;
-    }
-    return 0;
-}
-
 static int present_piece(const struct dio_transcode *what, struct dio_transcoder *t,
                          const struct dumpio_run *piece, struct dio_batch *in,
                          struct dio_batch *out, uint64_t *passed, struct dumpio_error *err)
@@ -241,10 +230,9 @@ int dio_transcode_window(const struct dio_transcode *what, struct dio_transcoder
     dio_batch_reset(in);
     dio_batch_reset(out);
     for (size_t i = 0; i < window->n; i++) {
-        const struct dumpio_run *piece = &window->pieces[i];
-        int rc = piece->kind == DUMPIO_LOST
-                     ? lost_piece(what, piece, out, err)
-                     : present_piece(what, t, piece, in, out, passed, err);
+        if (window->pieces[i].kind != DUMPIO_PRESENT)
+            continue;
+        int rc = present_piece(what, t, &window->pieces[i], in, out, passed, err);
         if (rc)
             return rc;
     }

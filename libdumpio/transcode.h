@@ -29,7 +29,7 @@ void dio_transcoder_free(struct dio_transcoder *t, const struct dio_transcode *w
 
 /*
  * Fetch the window's pages into `in` and append the output pages to `out`: DATA, ZERO or LOST, one
- * per output unit of the window's PRESENT and LOST pieces, ascending. *passed counts pages taken
+ * per output unit of the window's PRESENT pieces, ascending. *passed counts pages taken
  * over. Output pages may point into `in`.
  */
 int dio_transcode_window(const struct dio_transcode *what, struct dio_transcoder *t,

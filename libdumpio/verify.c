@@ -9,11 +9,13 @@
 #include "progress.h"
 #include "sha256.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 struct job {
     struct dio_extent extent;
     uint64_t base;
+    struct dumpio_run lost; /* instead of an extent, when not empty */
     unsigned char leaf[DUMPIO_DIGEST_SIZE];
     bool has_leaf;
 };
@@ -31,6 +33,7 @@ struct verification {
     struct dumpio_verify_result *result;
     struct dio_sha256 *root;
     uint64_t next, leaves;
+    bool at_end;
     struct dumpio_run lost_run; /* at hand; start == end: none */
     char lost_why[160];
     uint64_t codec_pages[DIO_CODECS_MAX + 1], codec_bytes[DIO_CODECS_MAX + 1];
@@ -41,11 +44,14 @@ static int job_plan(void *ctx, void *job, struct dumpio_error *err)
 {
     struct verification *v = ctx;
     struct job *j = job;
-    int rc = dio_extent_next(v->dump, v->next, &j->base, err);
-    v->next = j->base + DIO_EXTENT_SIZE;
-    if (!rc && v->next < j->base) /* the last extent of the address space: nothing behind it */
-        v->next = UINT64_MAX;
-    return rc;
+    if (v->at_end)
+        return DUMPIO_END;
+    int rc = dio_extent_next(v->dump, v->next, &j->base, &j->lost, err);
+    if (rc)
+        return rc;
+    v->next = j->lost.start < j->lost.end ? j->lost.end : j->base + DIO_EXTENT_SIZE;
+    v->at_end = !v->next; /* the last extent of the address space */
+    return 0;
 }
 
 /* SHA-256 over tag, base, both bitmaps, contents of the present frames that are not zero. */
@@ -82,8 +88,10 @@ static int job_work(void *ctx, void *worker, void *job, struct dumpio_error *err
     struct verification *v = ctx;
     struct worker *w = worker;
     struct job *j = job;
-    int rc = dio_extent_load(&j->extent, &w->loader, v->dump, j->base, err);
     j->has_leaf = false;
+    if (j->lost.start < j->lost.end)
+        return 0;
+    int rc = dio_extent_load(&j->extent, &w->loader, v->dump, j->base, err);
     if (!rc && v->digest)
         make_leaf(j, w->hash);
     return rc;
@@ -96,16 +104,25 @@ static void tell_lost(struct verification *v)
     v->lost_run.start = v->lost_run.end = 0;
 }
 
-static void join_lost(struct verification *v, const struct dio_extent_lost *l)
+static void join_lost(struct verification *v, uint64_t start, uint64_t end, const char *why)
 {
     bool open = v->lost_run.start < v->lost_run.end;
-    if (open && v->lost_run.end == l->start && !strcmp(v->lost_why, l->why)) {
-        v->lost_run.end = l->end;
+    if (open && v->lost_run.end == start && !strcmp(v->lost_why, why)) {
+        v->lost_run.end = end;
         return;
     }
     tell_lost(v);
-    v->lost_run = (struct dumpio_run){l->start, l->end, DUMPIO_LOST};
-    memcpy(v->lost_why, l->why, sizeof v->lost_why);
+    v->lost_run = (struct dumpio_run){start, end, DUMPIO_LOST};
+    snprintf(v->lost_why, sizeof v->lost_why, "%s", why);
+}
+
+static int place_lost_run(struct verification *v, const struct dumpio_run *run,
+                          struct dumpio_error *err)
+{
+    v->result->lost_pages += (run->end - run->start) / v->dump->info->unit;
+    v->ticker.p.done += run->end - run->start;
+    join_lost(v, run->start, run->end, DIO_LOST_RUN_WHY);
+    return dio_tick(&v->ticker, 0, err);
 }
 
 static int job_place(void *ctx, void *job, struct dumpio_error *err)
@@ -113,6 +130,8 @@ static int job_place(void *ctx, void *job, struct dumpio_error *err)
     struct verification *v = ctx;
     struct job *j = job;
     const struct dio_extent *e = &j->extent;
+    if (j->lost.start < j->lost.end)
+        return place_lost_run(v, &j->lost, err);
     v->result->present_pages += e->present_pages;
     v->result->zero_pages += e->zero_pages;
     v->result->lost_pages += e->lost_pages;
@@ -123,7 +142,7 @@ static int job_place(void *ctx, void *job, struct dumpio_error *err)
         v->result->stored_bytes += e->codec_bytes[i];
     }
     for (size_t i = 0; i < e->n_lost; i++)
-        join_lost(v, &e->lost_list[i]);
+        join_lost(v, e->lost_list[i].start, e->lost_list[i].end, e->lost_list[i].why);
     if (j->has_leaf) {
         dio_sha256_add(v->root, j->leaf, sizeof j->leaf);
         v->leaves++;

@@ -28,3 +28,10 @@ dumpio_script(golden "sanitize;threads" golden/golden.py --model=$<TARGET_FILE:g
 dumpio_script(golden_huge "" golden/golden.py --model=$<TARGET_FILE:golden_model> --huge)
 dumpio_script(robust_damage "sanitize" robust/truncate.py --driver=$<TARGET_FILE:robust_driver>
               ${sample})
+dumpio_program(robust_faults robust/faults.c)
+foreach(symbol malloc calloc realloc aligned_alloc dio_file_open dio_file_create)
+  target_link_options(robust_faults PRIVATE -Wl,--wrap=${symbol})
+endforeach()
+dumpio_script(robust_faults "sanitize" robust/truncate.py --faults=$<TARGET_FILE:robust_faults>)
+dumpio_script(rules "" rules/rules.py)
+dumpio_script(new_format "" robust/toy.sh)

@@ -167,10 +167,12 @@ struct dio_format {
                   const struct dumpio_env *env, struct dumpio_error *err);
     /*
      * Give every page of the batch (DATA, ZERO or LOST, unit-sized, ascending over all calls) its
-     * place. In order, one at a time, no large I/O. Exactly the pages of the map's PRESENT and LOST
-     * runs come, LOST ones as DIO_LOST.
+     * place. In order, one at a time, no large I/O. Exactly the pages of the map's PRESENT runs
+     * come; those that turned out lost as DIO_LOST.
      */
     int (*place)(void *self, struct dio_batch *batch, struct dumpio_error *err);
+    /* A LOST run of the map, in order with the batches: as long as a liar says, so not by pages. */
+    int (*lost)(void *self, uint64_t start, uint64_t end, struct dumpio_error *err);
     /* Write the batch. RANDOM sinks: any order, several threads. FORWARD: in order. */
     int (*store)(void *self, struct dio_batch *batch, struct dumpio_error *err);
     /* Write what remains (headers, tables); *size = length of the file. */

@@ -211,6 +211,9 @@ def check_machine(r, model, want):
     r.same("page size", model["page_size"], want["page_size"])
     uts = want["utsname"] or dict.fromkeys(UTS, "")
     got = dict(zip(UTS, (u["v"] for u in model["uts"])))
+    if want["vmcoreinfo"] and not want["utsname"]:
+        line = "OSRELEASE=%s\n" % got["release"]
+        r.true("release", line in want["vmcoreinfo"] or not got["release"], got["release"])
     if not want["utsname"]:         # ELF: VMCOREINFO tells the release, the header the machine
         uts.update({k: got[k] for k in ("sysname", "release", "machine")})
     elif uts["machine"] == "Unknown":                        # says QEMU

@@ -2,11 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Damaged dumps: cut at every byte, every byte of the headers changed, every length at its extremes.
 
-usage: truncate.py --driver=PROGRAM [--sample] [--every=N] [NAME...]
+usage: truncate.py --driver=PROGRAM | --faults=PROGRAM [--sample] [--every=N] [NAME...]
   --driver  the program made of driver.c, which does the damage and the reading
+  --faults  the program made of faults.c: whole dumps, but reads, writes and allocations that fail
   --every   of bytes and words only every N-th change, another part of them for every dump
             (default 8); 1 takes half an hour
-  --sample  for slow builds: every 4th cut, every 60th change
+  --sample  for slow builds: every 12th cut, every 150th change
   NAME      only these dumps (shell patterns)
 
 The dumps are those of specs/, written by mkdump: a page or two of every format and version.
@@ -31,7 +32,7 @@ sys.path.insert(0, os.path.join(HERE, "..", "mkdump"))
 import common                       # noqa: E402
 import mkdump                       # noqa: E402
 
-EVERY, SAMPLE, SAMPLE_CUTS = 8, 60, 4
+EVERY, SAMPLE, SAMPLE_CUTS = 8, 150, 12
 JOBS = 2
 
 
@@ -54,13 +55,13 @@ def make(patterns):
     return out
 
 
-def damage(command, dump):
+def damage(command, more, dump):
     """What the driver printed, and whether it was content."""
     name, paths, fmt = dump
     if fmt == "raw":
-        command = command + ["--from=raw"]
+        more = more + ["--from=raw"]
     started = time.monotonic()
-    done = subprocess.run(command + paths, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    done = subprocess.run(command + more + paths, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     text = done.stdout.decode(errors="replace").strip()
     if done.returncode not in (0, 1) or "variants" not in text:
         text += "\nFAILED: %s: the driver ended with %d" % (name, done.returncode)
@@ -69,20 +70,25 @@ def damage(command, dump):
 
 
 def main(args):
-    driver = option(args, "driver")
-    if not driver:
+    driver, faults = option(args, "driver"), option(args, "faults")
+    if not driver and not faults:
         print(__doc__.split("\n\n")[1], file=sys.stderr)
         return 2
     sample = "--sample" in args
     every = int(option(args, "every", SAMPLE if sample else EVERY))
-    command = [driver, "--out=" + SCRATCH, "--every=%d" % every,
-               "--cuts=%d" % (SAMPLE_CUTS if sample else 1)]
+    command = [driver or faults, "--out=" + SCRATCH]
+    if driver:
+        command += ["--every=%d" % every, "--cuts=%d" % (SAMPLE_CUTS if sample else 1)]
     shutil.rmtree(SCRATCH, ignore_errors=True)
     os.makedirs(SCRATCH)
     dumps = make([a for a in args if not a.startswith("--")] or ["*"])
     started = time.monotonic()
+
+    def shift(dump):
+        return ["--shift=%d" % dumps.index(dump)] if driver else []
+
     with concurrent.futures.ThreadPoolExecutor(JOBS) as pool:
-        good = list(pool.map(lambda d: damage(command + ["--shift=%d" % dumps.index(d)], d), dumps))
+        good = list(pool.map(lambda d: damage(command, shift(d), d), dumps))
     shutil.rmtree(SCRATCH, ignore_errors=True)
     print("%d dumps, %d not well read when damaged, %.0f s"
           % (len(dumps), good.count(False), time.monotonic() - started))

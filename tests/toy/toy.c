@@ -176,6 +176,12 @@ static int toy_place(void *self, struct dio_batch *batch, struct dumpio_error *e
     return 0;
 }
 
+static int toy_lost(void *self, uint64_t start, uint64_t end, struct dumpio_error *err)
+{
+    (void)self, (void)start, (void)end, (void)err;
+    return 0; /* such memory is simply not there */
+}
+
 static int toy_store(void *self, struct dio_batch *batch, struct dumpio_error *err)
 {
     struct toy_out *t = self;
@@ -217,6 +223,7 @@ const struct dio_format dio_format_toy = {
     .holds = DIO_HOLDS_ABSENT,
     .create = toy_create,
     .place = toy_place,
+    .lost = toy_lost,
     .store = toy_store,
     .finish = toy_finish,
     .free = toy_close,

@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What fuzz.h declares: sparse files in memory as sources and sinks, and the expansion of inputs.
+ * No on-disk format.
+ */
+#include "fuzz.h"
+#include "io/io.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CHUNK 16384u
+
+_Noreturn void fuzz_broken(const char *file, int line, const char *what)
+{
+    fprintf(stderr, "%s:%d: broken: %s\n", file, line, what);
+    abort();
+}
+
+void fuzz_check_error(int rc, const struct dumpio_error *err)
+{
+    if (rc == 0 || rc == DUMPIO_END)
+        return;
+    size_t len = strnlen(err->message, sizeof err->message);
+    bool line = len && len < sizeof err->message && !memchr(err->message, '\n', len);
+    bool expected = rc != DUMPIO_E_INTERNAL && rc != DUMPIO_E_NOMEM;
+    if (rc > 0 || rc != err->status || !line || !expected)
+        fprintf(stderr, "status %d, error %d: %.479s\n", rc, err->status, err->message);
+    FUZZ_REQUIRE(rc < 0 && rc == err->status);
+    FUZZ_REQUIRE(line);
+    FUZZ_REQUIRE(expected);
+}
+
+static void check_note(void *user, enum dumpio_level level, const char *text)
+{
+    (void)user;
+    (void)level;
+    FUZZ_REQUIRE(*text && !strchr(text, '\n'));
+}
+
+const struct dumpio_env fuzz_env = {.note = check_note, .threads = 1};
+
+static void *allocate(size_t n)
+{
+    void *p = calloc(1, n);
+    if (!p)
+        abort();
+    return p;
+}
+
+/* ---- inputs ---------------------------------------------------------------------------------- */
+
+#define ESCAPE 5u /* bytes */
+
+struct run {
+    size_t used;  /* bytes of the input */
+    size_t n;     /* bytes that it stands for; 0 = the next part begins */
+    uint8_t v, w; /* they are v w v w ... */
+};
+
+static struct run take_run(const uint8_t *p, size_t left)
+{
+    if (left < ESCAPE || p[0] != 0xfe || p[1] != 0xed)
+        return (struct run){1, 1, p[0], p[0]};
+    size_t n = (size_t)p[3] | (size_t)p[4] << 8;
+    if (!n && !p[2])
+        return (struct run){ESCAPE, 2, 0xfe, 0xed};
+    return (struct run){ESCAPE, n, p[2], p[2]};
+}
+
+/* Expand into `to`; only count when it is NULL. */
+static size_t expand(struct fuzz_input *in, const uint8_t *data, size_t size, uint8_t *to)
+{
+    size_t n = 0;
+    in->parts = 1;
+    for (size_t i = 0; i < size;) {
+        struct run r = take_run(data + i, size - i);
+        i += r.used;
+        if (r.n > FUZZ_EXPANDED_MAX - n)
+            break;
+        if (!r.n && in->parts < FUZZ_PARTS)
+            in->start[in->parts++] = n;
+        if (to && r.v == r.w)
+            memset(to + n, r.v, r.n);
+        else if (to)
+            memcpy(to + n, "\xfe\xed", 2);
+        n += r.n;
+    }
+    return n;
+}
+
+struct fuzz_input fuzz_expand(const uint8_t *data, size_t size)
+{
+    struct fuzz_input in = {.parts = 1};
+    in.size = expand(&in, data, size, NULL);
+    if (in.size) {
+        in.bytes = allocate(in.size);
+        expand(&in, data, size, in.bytes);
+    }
+    return in;
+}
+
+void fuzz_input_free(struct fuzz_input *in)
+{
+    free(in->bytes);
+    in->bytes = NULL;
+}
+
+/* ---- files ------------------------------------------------------------------------------------- */
+
+struct fuzz_chunk {
+    uint64_t index; /* offset / CHUNK */
+    uint8_t *bytes;
+};
+
+struct fuzz_file fuzz_files[FUZZ_PARTS + 1];
+
+/* Place of the first chunk with at least this index. */
+static size_t lower(const struct fuzz_file *f, uint64_t index)
+{
+    size_t lo = 0, hi = f->n;
+    while (lo < hi) {
+        size_t mid = lo + (hi - lo) / 2;
+        if (f->chunks[mid].index < index)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo;
+}
+
+/* NULL when the file is full. */
+static uint8_t *chunk_for(struct fuzz_file *f, uint64_t index)
+{
+    size_t i = lower(f, index);
+    if (i < f->n && f->chunks[i].index == index)
+        return f->chunks[i].bytes;
+    if ((f->n + 1) * CHUNK > FUZZ_STORED_MAX)
+        return NULL;
+    if (f->n == f->cap) {
+        f->cap = f->cap ? f->cap * 2 : 64;
+        f->chunks = realloc(f->chunks, f->cap * sizeof *f->chunks);
+        if (!f->chunks)
+            abort();
+    }
+    memmove(f->chunks + i + 1, f->chunks + i, (f->n++ - i) * sizeof *f->chunks);
+    f->chunks[i] = (struct fuzz_chunk){index, allocate(CHUNK)};
+    return f->chunks[i].bytes;
+}
+
+int fuzz_file_write(struct fuzz_file *f, uint64_t off, const void *buf, size_t len,
+                    struct dumpio_error *err)
+{
+    const uint8_t *p = buf;
+    while (len) {
+        size_t at = (size_t)(off % CHUNK), n = CHUNK - at < len ? CHUNK - at : len;
+        uint8_t *chunk = chunk_for(f, off / CHUNK);
+        if (!chunk)
+            return dio_fail(err, DUMPIO_E_LIMIT, off, "the file in memory is full");
+        memcpy(chunk + at, p, n);
+        p += n;
+        off += n;
+        len -= n;
+    }
+    return 0;
+}
+
+void fuzz_file_read(const struct fuzz_file *f, uint64_t off, void *buf, size_t len)
+{
+    uint8_t *p = buf;
+    while (len) {
+        size_t at = (size_t)(off % CHUNK), n = CHUNK - at < len ? CHUNK - at : len;
+        size_t i = lower(f, off / CHUNK);
+        if (i < f->n && f->chunks[i].index == off / CHUNK)
+            memcpy(p, f->chunks[i].bytes + at, n);
+        else
+            memset(p, 0, n);
+        p += n;
+        off += n;
+        len -= n;
+    }
+}
+
+void fuzz_file_clear(struct fuzz_file *f)
+{
+    for (size_t i = 0; i < f->n; i++)
+        free(f->chunks[i].bytes);
+    free(f->chunks);
+    *f = (struct fuzz_file){0};
+}
+
+void fuzz_file_set(struct fuzz_file *f, const uint8_t *data, size_t size)
+{
+    fuzz_file_clear(f);
+    f->size = size;
+    for (size_t at = 0; at < size; at += CHUNK) {
+        size_t n = size - at < CHUNK ? size - at : CHUNK;
+        bool zero = !data[at] && !memcmp(data + at, data + at + 1, n - 1);
+        if (!zero && fuzz_file_write(f, at, data + at, n, NULL))
+            abort();
+    }
+}
+
+void fuzz_files_clear(void)
+{
+    for (size_t i = 0; i <= FUZZ_PARTS; i++)
+        fuzz_file_clear(&fuzz_files[i]);
+}
+
+/* ---- as sources --------------------------------------------------------------------------------- */
+
+struct source {
+    struct dio_bytes b;
+    struct fuzz_file *f;
+};
+
+static int source_read_at(struct dio_bytes *b, uint64_t off, void *buf, size_t len, size_t *got,
+                          struct dumpio_error *err)
+{
+    const struct fuzz_file *f = ((struct source *)b)->f;
+    (void)err;
+    *got = off >= f->size ? 0 : len < f->size - off ? len : (size_t)(f->size - off);
+    fuzz_file_read(f, off, buf, *got);
+    return 0;
+}
+
+static int source_next_data(struct dio_bytes *b, uint64_t off, uint64_t *start, uint64_t *end,
+                            struct dumpio_error *err)
+{
+    const struct fuzz_file *f = ((struct source *)b)->f;
+    (void)err;
+    size_t i = lower(f, off / CHUNK);
+    *start = *end = f->size;
+    if (i == f->n || f->chunks[i].index * CHUNK >= f->size)
+        return 0;
+    *start = f->chunks[i].index * CHUNK;
+    *end = f->size - *start < CHUNK ? f->size : *start + CHUNK;
+    if (*start < off)
+        *start = off;
+    return 0;
+}
+
+static void source_close(struct dio_bytes *b)
+{
+    free(b);
+}
+
+static const struct dio_bytes_ops source_ops = {source_read_at, source_next_data, source_close};
+
+struct dio_bytes *fuzz_source(struct fuzz_file *f)
+{
+    struct source *s = allocate(sizeof *s);
+    *s = (struct source){{&source_ops, f->size, "input", 0}, f};
+    return &s->b;
+}
+
+/* ---- as sinks ------------------------------------------------------------------------------------- */
+
+struct sink {
+    struct dio_out o;
+    struct fuzz_file *f;
+};
+
+static int sink_write_at(struct dio_out *o, uint64_t off, const void *buf, size_t len,
+                         struct dumpio_error *err)
+{
+    struct fuzz_file *f = ((struct sink *)o)->f;
+    FUZZ_REQUIRE(f->access != DIO_FORWARD || off >= f->size);
+    FUZZ_REQUIRE(len && off <= UINT64_MAX - len);
+    if (f->access == DIO_FORWARD)
+        f->size = off + len;
+    return fuzz_file_write(f, off, buf, len, err);
+}
+
+static int sink_finish(struct dio_out *o, uint64_t size, struct dumpio_error *err)
+{
+    struct fuzz_file *f = ((struct sink *)o)->f;
+    (void)err;
+    FUZZ_REQUIRE(f->access != DIO_FORWARD || size >= f->size);
+    f->size = size;
+    f->finished = true;
+    free(o);
+    return 0;
+}
+
+static void sink_discard(struct dio_out *o)
+{
+    free(o);
+}
+
+static const struct dio_out_ops sink_ops = {sink_write_at, sink_finish, sink_discard};
+
+struct dio_out *fuzz_sink(struct fuzz_file *f)
+{
+    struct sink *s = allocate(sizeof *s);
+    *s = (struct sink){{&sink_ops, f->access, "output"}, f};
+    return &s->o;
+}
+
+/* ---- in place of the library's files ---------------------------------------------------------------- */
+
+int __wrap_dio_file_open(struct dio_file_in *in, const char *path, struct dumpio_error *err);
+int __wrap_dio_file_create(struct dio_out **out, const char *path,
+                           const struct dio_file_out_options *o, struct dumpio_error *err);
+
+int __wrap_dio_file_open(struct dio_file_in *in, const char *path, struct dumpio_error *err)
+{
+    (void)err;
+    *in = (struct dio_file_in){fuzz_source(&fuzz_files[path[0] - '0']), -1};
+    return 0;
+}
+
+int __wrap_dio_file_create(struct dio_out **out, const char *path,
+                           const struct dio_file_out_options *o, struct dumpio_error *err)
+{
+    (void)o;
+    (void)err;
+    *out = fuzz_sink(&fuzz_files[path[0] - '0']);
+    return 0;
+}
+
+struct dumpio_dump *fuzz_open_input(const struct fuzz_input *in,
+                                    const struct dumpio_open_options *options)
+{
+    static const char *const names[FUZZ_PARTS] = {"0", "1", "2", "3"};
+    struct dumpio_dump *d = NULL;
+    struct dumpio_error err = {0};
+    for (size_t i = 0; i < in->parts; i++) {
+        size_t end = i + 1 < in->parts ? in->start[i + 1] : in->size;
+        fuzz_file_set(&fuzz_files[i], in->bytes + in->start[i], end - in->start[i]);
+    }
+    int rc = dumpio_open(&d, names, in->parts, options, &fuzz_env, &err);
+    fuzz_check_error(rc, &err);
+    return rc ? NULL : d;
+}
+
+struct fuzz_extent fuzz_walk(struct dumpio_dump *d)
+{
+    struct fuzz_extent x = {0};
+    struct dumpio_error err = {0};
+    struct dumpio_run run;
+    uint64_t at = 0;
+    int rc = 0;
+    while (x.runs < FUZZ_RUNS_MAX && !(rc = dumpio_next_run(d, at, &run, &err))) {
+        FUZZ_REQUIRE(run.start >= at && run.end > run.start);
+        FUZZ_REQUIRE(run.kind == DUMPIO_PRESENT || run.kind == DUMPIO_EXCLUDED ||
+                     run.kind == DUMPIO_LOST);
+        if (run.kind != DUMPIO_EXCLUDED)
+            x.held += run.end - run.start;
+        at = run.end;
+        x.runs++;
+    }
+    fuzz_check_error(rc, &err);
+    x.whole = rc == DUMPIO_END;
+    return x;
+}
