@@ -74,6 +74,9 @@ static uint32_t page_size(const struct dumpio_info *info, const struct dio_elf_l
     uint32_t v = vmcoreinfo_page(info, env);
     if (v)
         return v;
+    if (info->carried && dio_is_pow2(info->page_size) && info->page_size >= PAGE_MIN &&
+        info->page_size <= DIO_PAGE_MAX)
+        return info->page_size;
     if (p && (!strcmp(style, "netdump") || !strcmp(style, "diskdump")) &&
         dio_is_pow2(p->align) && p->align >= PAGE_MIN && p->align <= DIO_PAGE_MAX)
         return (uint32_t)p->align;

@@ -222,16 +222,22 @@ static bool sub_plausible(const struct dio_kdump_head *h, const struct dio_kdump
            (uint32_t)s->max_mapnr == h->max_mapnr;
 }
 
+/* Does it lead to notes or VMCOREINFO? */
+static bool points(const struct dio_kdump_sub *s)
+{
+    return s->notes.size || s->vmcoreinfo.size;
+}
+
 /* Of a 32-bit dump: alignment of 64-bit fields is not that of every architecture, nor of QEMU. */
 static void decode_sub32(const uint8_t *raw, const struct dio_kdump_head *h,
                          struct dio_kdump_sub *s)
 {
     struct dio_kdump_sub padded = {0};
     decode_sub(raw, h, DIO_KDUMP_PACKED32, s);
-    if (sub_plausible(h, s))
-        return;
     decode_sub(raw, h, DIO_KDUMP_PADDED32, &padded);
-    if (sub_plausible(h, &padded))
+    bool packed_fits = sub_plausible(h, s), padded_fits = sub_plausible(h, &padded);
+    /* where both fit, the one that finds something: zeros fit everywhere */
+    if (padded_fits && (!packed_fits || (!points(s) && points(&padded))))
         *s = padded;
 }
 

@@ -27,6 +27,7 @@ static const struct dio_arch archs[] = {
     {"mips64", 8, 8, DUMPIO_BIG, 480, 112, 45 * 8, 4096},
     {"mips", 8, 4, DUMPIO_BIG, 256, 72, 45 * 4, 4096},
     {"ppc", 20, 4, DUMPIO_BIG, 268, 72, 48 * 4, 4096},
+    {"m68k", 4, 4, DUMPIO_BIG, 0, 72, 0, 4096},
 };
 
 /* utsname.machine; order UNKNOWN where the name does not tell it. */
@@ -43,7 +44,7 @@ static const struct {
     {"riscv64", "riscv64", DUMPIO_LITTLE}, {"ia64", "ia64", DUMPIO_LITTLE},
     {"mips", "mips", DUMPIO_ORDER_UNKNOWN},
     {"mips64", "mips64", DUMPIO_ORDER_UNKNOWN},
-    {"loongarch64", "loongarch64", DUMPIO_LITTLE},
+    {"loongarch64", "loongarch64", DUMPIO_LITTLE}, {"m68k", "m68k", DUMPIO_BIG},
 };
 
 const struct dio_arch *dio_arch_by_name(const char *name)

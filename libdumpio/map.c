@@ -137,10 +137,13 @@ static int kept_run(struct dio_map *m, struct dumpio_run *run, struct dumpio_err
     }
 }
 
-/* A page's kind when several runs meet in it: what is held at all decides. */
+/*
+ * A page's kind when several runs meet in it: one that has lost bytes is lost, for zeros in their
+ * place would be taken for memory; else what is held at all decides.
+ */
 static bool outranks(enum dumpio_kind a, enum dumpio_kind b)
 {
-    static const int rank[] = {[DUMPIO_EXCLUDED] = 1, [DUMPIO_LOST] = 2, [DUMPIO_PRESENT] = 3};
+    static const int rank[] = {[DUMPIO_EXCLUDED] = 1, [DUMPIO_PRESENT] = 2, [DUMPIO_LOST] = 3};
     return rank[a] > rank[b];
 }
 

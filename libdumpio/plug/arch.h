@@ -9,7 +9,8 @@
 
 struct dio_arch {
     const char *name;        /* info.arch: "x86_64", "i386", "aarch64", "arm", "ppc64", "s390x",
-                                "riscv64", "ia64", "loongarch64", "mips64", "ppc" */
+                                "riscv64", "ia64", "loongarch64", "mips", "mips64", "ppc",
+                                "m68k" */
     uint16_t elf_machine;    /* e_machine */
     uint8_t word;            /* 4 or 8 */
     uint8_t default_order;   /* enum dumpio_order; ppc64 may be either */

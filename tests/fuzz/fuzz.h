@@ -39,7 +39,7 @@ extern const struct dumpio_env fuzz_env;
 #define FUZZ_EXPANDED_MAX ((size_t)1 << 20)
 
 struct fuzz_input {
-    uint8_t *bytes;           /* malloc'ed, exactly `size`; NULL when size is 0 */
+    uint8_t *bytes;           /* malloc'ed, exactly `size`; never NULL */
     size_t size;
     size_t start[FUZZ_PARTS]; /* of each part; they follow one another */
     size_t parts;             /* at least 1 */

@@ -113,7 +113,7 @@ static void notes_again(const struct dumpio_info *i, unsigned flags, unsigned ar
                                   .carried_len = carried_len};
     int rc = dio_notes_build(i, &r, &data, &len, &err);
     fuzz_check_error(rc, &err);
-    if (!rc) {
+    if (!rc && len) {
         struct dio_model *m = new_model(flags, arch);
         rc = dio_notes_parse(m, data, len, r.order, 0, &fuzz_env, &err);
         fuzz_check_error(rc, &err);

@@ -227,10 +227,12 @@ static int write_run(struct fixture *f, const struct dio_format *to, void *w,
 {
     struct dio_batch *b = batch;
     int rc = 0;
+    if (run->kind == DUMPIO_LOST)
+        return to->lost(w, run->start, run->end, &f->err);
     for (uint64_t a = run->start; a < run->end && !rc; a += f->d.info->unit) {
         dio_batch_reset(b);
         rc = f->d.format->fetch(f->d.self, a, a + f->d.info->unit, b, &f->err);
-        if (run->kind == DUMPIO_LOST || a == lose)
+        if (a == lose)
             dio_batch_pages(b)->kind = DIO_LOST, dio_batch_pages(b)->data = NULL;
         if (!rc)
             rc = to->place(w, b, &f->err);
