@@ -293,7 +293,7 @@ const struct dio_format dio_format_diskdump = {
     .fetch = dio_kdump_fetch,
     .codecs = codecs,
     .holds = DIO_HOLDS_UTS | DIO_HOLDS_DUMP_TIME | DIO_HOLDS_PANIC_TASK | DIO_HOLDS_REGS_ONE |
-             DIO_HOLDS_EXCLUDED | DIO_HOLDS_LOST | DIO_HOLDS_ABSENT,
+             DIO_HOLDS_EXCLUDED | DIO_HOLDS_LOST | DIO_HOLDS_ABSENT | DIO_HOLDS_NR_CPUS,
     .create = create,
     .place = dio_kdump_place,
     .lost = dio_kdump_lost,

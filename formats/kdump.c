@@ -202,7 +202,8 @@ const struct dio_format dio_format_kdump = {
     .codecs = codecs,
     .holds = DIO_HOLDS_UTS | DIO_HOLDS_DUMP_TIME | DIO_HOLDS_NOTES | DIO_HOLDS_REGS_ALL |
              DIO_HOLDS_VMCOREINFO | DIO_HOLDS_ERASEINFO | DIO_HOLDS_PHYS_BASE |
-             DIO_HOLDS_DUMP_LEVEL | DIO_HOLDS_EXCLUDED | DIO_HOLDS_LOST | DIO_HOLDS_ABSENT,
+             DIO_HOLDS_DUMP_LEVEL | DIO_HOLDS_EXCLUDED | DIO_HOLDS_LOST | DIO_HOLDS_ABSENT |
+             DIO_HOLDS_NR_CPUS,
     .create = create,
     .place = dio_kdump_place,
     .lost = dio_kdump_lost,

@@ -169,8 +169,10 @@ static void put_machine(struct carry *c)
         dio_buf_printf(&c->out, "order %s\n", order_name(info->order));
     if (info->word)
         dio_buf_printf(&c->out, "word %" PRIu32 "\n", info->word);
-    dio_buf_printf(&c->out, "nr_cpus %" PRIu32 "\ncpus %" PRIu32 "\n", info->nr_cpus,
-                   info->n_cpus);
+    bool odd_cpus = info->nr_cpus != info->n_cpus && !holds(c, DIO_HOLDS_NR_CPUS);
+    if (want(c, R_SCALARS, odd_cpus ? "number of CPUs" : NULL))
+        dio_buf_printf(&c->out, "nr_cpus %" PRIu32 "\n", info->nr_cpus);
+    dio_buf_printf(&c->out, "cpus %" PRIu32 "\n", info->n_cpus);
     const struct dio_arch *arch = dio_arch_by_name(info->arch);
     bool odd_page = info->page_size && !core_has(c, "PAGESIZE") &&
                     (!arch || info->page_size != arch->default_page);

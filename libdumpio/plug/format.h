@@ -84,7 +84,8 @@ enum dio_holds {
     DIO_HOLDS_LOST = 1 << 12,       /* marks single pages lost after create */
     DIO_HOLDS_ABSENT = 1 << 13,     /* can tell absent from zero */
     DIO_HOLDS_PARTIAL = 1 << 14,    /* byte-granular ends (then unit-granular map plus partials) */
-    DIO_HOLDS_CPU_TASKS = 1 << 15   /* task and stack of every cpu */
+    DIO_HOLDS_CPU_TASKS = 1 << 15,  /* task and stack of every cpu */
+    DIO_HOLDS_NR_CPUS = 1 << 16     /* how many there are, whatever is known of them */
 };
 
 struct dio_write_plan {

@@ -177,6 +177,9 @@ def named(raw, want):
 def check_registers(r, model, want):
     """LKCD keeps the kernel's pt_regs, which have less than the elf_gregset made of them."""
     got = [c for c in model["cpus"] if c["regs"]]
+    if not any(int(x["raw"], 16) for x in want["registers"]):
+        r.same("registers that are all zero", got, [])       # a ppc64 kernel's bug
+        return
     r.same("number of register sets", len(got), len(want["registers"]))
     for cpu, have in zip(want["registers"], got):
         what = "registers of cpu %d" % cpu["cpu"]
@@ -294,7 +297,7 @@ def check_dumpinfo(r, info, want):
     r.same("dumpinfo: notes", [(n["name"], n["type"], n["bytes"]) for n in info["notes"]],
            [x[:3] for x in want_notes(want)])
     r.same("dumpinfo: registers", sum(1 for x in info["registers"] if x["bytes"]),
-           len(want["registers"]))
+           sum(1 for x in want["registers"] if int(x["raw"], 16)))
     if want["format"] == "elf":
         r.true("dumpinfo: variant", info["variant"] in variants(want), "%s, expected %s"
                % (info["variant"], variants(want)))
@@ -360,7 +363,8 @@ def check_refusal(r, target, paths, folder):
     out = os.path.join(folder, "refused")
     code, _, err = tool("dumpconv", "--to=" + target, "-q", *paths, out)
     r.same("exit of what %s cannot hold" % target, code, 1)
-    r.true("message of what %s cannot hold" % target, len(err) > 40 and not os.path.exists(out), err)
+    r.true("message of what %s cannot hold" % target, len(err) > 40, err)
+    r.true("nothing left of what %s cannot hold" % target, not os.path.exists(out))
 
 
 def check_conversions(r, paths, want, model, folder):
@@ -418,11 +422,17 @@ def check_model(r, what, got, model):
     r.same(what + ": uts", *names)
 
 
+def whole_partials(model, memory):
+    """What is held of pages in part; a page that is lost in part is lost."""
+    lost = paged(memory.lost, model["unit"])
+    return [p for p in model["partials"] if not common([(p["start"], p["end"])], lost)]
+
+
 def check_same_memory(r, what, got, model):
     a, b = Memory(got), Memory(model)
     r.same(what + ": image digest", got["digest"], model["digest"])
     r.same(what + ": pages", whole_pages(got, a), whole_pages(model, b))
-    r.same(what + ": partials", got["partials"], model["partials"])
+    r.same(what + ": partials", whole_partials(got, a), whole_partials(model, b))
     r.same(what + ": present bytes", a.present, b.present)
     r.same(what + ": more lost than before", minus(a.lost, b.lost), [])
     r.same(what + ": more excluded than before", minus(a.excluded, b.excluded), [])
@@ -437,7 +447,7 @@ def check_filled(r, what, got, model):
                                         and h != zero}, {})
 
 
-# ---- all of them ------------------------------------------------------------------------------------
+# ---- all of them -----------------------------------------------------------------------------
 
 def one(name):
     """All checks of one dump."""

@@ -31,7 +31,6 @@
 #define FILE_LIMIT (64ull << 20)    /* of what is written: larger is an error of its own */
 #define RSS_LIMIT_KIB (640l << 10)  /* with a sanitizer, which has no use for an address space limit */
 #define NEAR 96u                    /* bytes of zero around others that are damaged as well */
-#define LOST_MAX (1ull << 30)       /* lost pages are written one by one: takes its time */
 #define PARTS 16
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -59,7 +58,7 @@ struct outcome {
     int status;
     int damaged; /* truncated, incomplete or lost pages */
     unsigned char digest[DUMPIO_DIGEST_SIZE];
-    uint64_t lost_end, lost_bytes;
+    uint64_t lost_end;
 };
 
 static struct {
@@ -198,10 +197,7 @@ static int walk(struct dumpio_dump *d, struct outcome *o, struct dumpio_error *e
             if (got)
                 check_error("dumpio_read", got, &e);
         }
-        if (r.kind == DUMPIO_LOST) {
-            o->damaged = 1;
-            o->lost_bytes += r.end - r.start;
-        }
+        o->damaged |= r.kind == DUMPIO_LOST;
         at = r.end;
     }
     return rc == DUMPIO_END ? 0 : rc;
@@ -249,7 +245,7 @@ static void look(struct outcome *o, int converting)
                 printf("%s: %" PRIu64 " pages, %" PRIu64 " lost, truncated %d, incomplete %d\n",
                        i->format, v.present_pages, v.lost_pages, i->truncated, i->incomplete);
         }
-        if (converting && o->lost_bytes <= LOST_MAX)
+        if (converting)
             convert(d);
     }
     dumpio_close(d);
