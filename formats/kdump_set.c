@@ -348,12 +348,18 @@ static int scan_load(struct scan *s, uint64_t word, struct dumpio_error *err)
     return dio_kdump_words(s->d, word, s->ram, s->stored, s->n, err);
 }
 
-/* The first frame in [pfn, limit) that is what is looked for; limit when there is none. */
+/*
+ * The first frame in [pfn, limit) that is what is looked for; limit when there is none. Behind both
+ * bitmaps' ends everything counts as stored, however much the header says there is.
+ */
 static int scan_for(struct scan *s, uint64_t pfn, uint64_t limit, enum look what, uint64_t *found,
                     struct dumpio_error *err)
 {
-    uint64_t mask = ~(uint64_t)0 << pfn % 64;
-    for (uint64_t word = pfn / 64; word * 64 < limit; word++, mask = ~(uint64_t)0) {
+    const struct dio_kdump *d = s->d;
+    uint64_t mask = ~(uint64_t)0 << pfn % 64, stop = limit;
+    if (what == FOR_NOT_STORED && d->ram.have < limit && d->stored.have < limit)
+        stop = d->ram.have > d->stored.have ? d->ram.have : d->stored.have;
+    for (uint64_t word = pfn / 64; word * 64 < stop; word++, mask = ~(uint64_t)0) {
         int rc = scan_load(s, word, err);
         if (rc)
             return rc;

@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 # The suites that run the tools.
 dumpio_script(matrix_shipped "sanitize" matrix/matrix.py --shipped)
-dumpio_script(matrix_threads "threads" matrix/matrix.py --threads)
+if(DUMPIO_SANITIZE)
+  dumpio_script(matrix_threads "threads" matrix/matrix.py --threads-small)
+else()
+  dumpio_script(matrix_threads "" matrix/matrix.py --threads)
+endif()
 dumpio_script(cli "sanitize" cli/cli.sh)
 dumpio_script(matrix_real "full" matrix/matrix.py --real)
 dumpio_script(truth "full" truth/truth.py)
@@ -23,7 +27,7 @@ set(sample "")
 if(DUMPIO_SANITIZE)
   set(sample --sample)
 endif()
-dumpio_script(golden "sanitize;threads" golden/golden.py --model=$<TARGET_FILE:golden_model>
+dumpio_script(golden "sanitize" golden/golden.py --model=$<TARGET_FILE:golden_model>
               ${sample})
 dumpio_script(golden_huge "" golden/golden.py --model=$<TARGET_FILE:golden_model> --huge)
 dumpio_script(robust_damage "sanitize" robust/truncate.py --driver=$<TARGET_FILE:robust_driver>
