@@ -404,7 +404,7 @@ def unknown(key, model):
 
 def check_model(r, what, got, model):
     # LKCD 8 has 64 KiB for its headers and no more: 336 x86_64 CPUs fill them, with a warning
-    crowded = " to lkcd8" in what and model["nr_cpus"] > 336
+    crowded = "to lkcd8" in what and model["nr_cpus"] > 336
     for key in KEPT:
         if unknown(key, model) or (crowded and key in ("cpus", "nr_cpus", "panic_cpu")):
             continue
