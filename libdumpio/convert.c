@@ -374,6 +374,8 @@ static int run(struct conversion *c, struct dumpio_error *err)
         .job_init = job_init,
         .job_free = job_free,
         .jobs_per_thread = 2,
+        .job_memory = 3 * SPAN, /* input, expanded, packed */
+        .worker_memory = 4 * DIO_PAGE_MAX,
     };
     int rc = dio_pipeline_run(&p, c->env, err);
     tell_lost(c);

@@ -7,12 +7,18 @@
 #include "log_facts.h"
 #include "model_core.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* Containers without VMCOREINFO: the kernel keeps a copy in memory. */
 static int find_vmcoreinfo(struct dumpio_dump *d, struct dumpio_error *err)
 {
+    unsigned major, minor, patch;
+    if (sscanf(d->info->uts[DUMPIO_RELEASE], "%u.%u.%u", &major, &minor, &patch) == 3 &&
+        (major < 2 || (major == 2 && (minor < 6 || (minor == 6 && patch < 24)))))
+        return dio_fail(err, DUMPIO_E_ABSENT, DUMPIO_NO_OFFSET,
+                        "kernels before 2.6.24 have no VMCOREINFO");
     char *text = NULL;
     size_t len = 0;
     enum dumpio_order order = DUMPIO_ORDER_UNKNOWN;

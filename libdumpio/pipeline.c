@@ -142,12 +142,22 @@ static void *thread_main(void *arg)
 
 /* ---- threads, and what they and the jobs own -------------------------------------------------- */
 
-static unsigned wanted_threads(const struct dumpio_env *env)
+/* Three quarters of the memory are for the ring: the rest is for caches and indexes. */
+static uint64_t threads_in_memory(const struct dio_pipeline *p, const struct dumpio_env *env)
 {
-    if (env && env->threads)
-        return env->threads < THREADS_MAX ? env->threads : THREADS_MAX;
-    long n = sysconf(_SC_NPROCESSORS_ONLN);
-    return n < 1 ? 1 : n > THREADS_MAX ? THREADS_MAX : (unsigned)n;
+    uint64_t limit = env && env->memory_limit ? env->memory_limit : DUMPIO_MEMORY_DEFAULT;
+    uint64_t n = limit / 4 * 3 / (p->jobs_per_thread * p->job_memory + p->worker_memory);
+    return n ? n : 1;
+}
+
+static unsigned wanted_threads(const struct dio_pipeline *p, const struct dumpio_env *env)
+{
+    long online = sysconf(_SC_NPROCESSORS_ONLN);
+    uint64_t n = env && env->threads ? env->threads : online < 1 ? 1 : (uint64_t)online;
+    uint64_t fit = threads_in_memory(p, env);
+    if (n > fit)
+        n = fit;
+    return n > THREADS_MAX ? THREADS_MAX : (unsigned)n;
 }
 
 static void run_threads(struct run *r, struct thread *threads, unsigned n)
@@ -181,7 +191,7 @@ static int init_items(const struct dio_pipeline *p, uint8_t *items, unsigned n, 
 int dio_pipeline_run(const struct dio_pipeline *p, const struct dumpio_env *env,
                      struct dumpio_error *err)
 {
-    unsigned n = wanted_threads(env), workers_made = 0, jobs_made = 0;
+    unsigned n = wanted_threads(p, env), workers_made = 0, jobs_made = 0;
     struct run r = {.p = p, .limit = UINT64_MAX};
     r.n_jobs = n == 1 ? 1 : n * p->jobs_per_thread + 1;
     r.slots = calloc(r.n_jobs, 1);

@@ -30,9 +30,12 @@ struct dio_pipeline {
     int (*job_init)(void *ctx, void *job, struct dumpio_error *err);
     void (*job_free)(void *ctx, void *job);
     unsigned jobs_per_thread; /* length of the ring */
+    size_t job_memory, worker_memory; /* what one may take at most, bytes, for env->memory_limit */
 };
 
 /*
+ * Threads: as many as env says, and as its memory limit has room for.
+ *
  * Run until plan ends or something fails. The error of the earliest job wins, whatever the number
  * of threads; jobs before it are completed. A thread that cannot be started is done without.
  */

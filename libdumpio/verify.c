@@ -235,6 +235,8 @@ int dumpio_verify(struct dumpio_dump *dump, int with_digest,
             .job_init = job_init,
             .job_free = job_free,
             .jobs_per_thread = 1,
+            .job_memory = DIO_EXTENT_SIZE,
+            .worker_memory = DIO_EXTENT_SIZE, /* payloads of the extent */
         };
         rc = dio_pipeline_run(&p, env, err);
     }

@@ -11,7 +11,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define MEMORY_DEFAULT ((uint64_t)32 << 20)
 #define MEMORY_MIN 4096u
 #define GROW_FIRST 1024u     /* entries of the first allocation */
 #define BLOCK 128u           /* entries between two fences */
@@ -45,7 +44,8 @@ int dio_index_new(struct dio_index **out, uint64_t memory, const struct dumpio_e
         return dio_nomem(err, "an index");
     x->runs.fd = -1;
     x->ascending = true;
-    x->memory = memory ? memory : MEMORY_DEFAULT;
+    uint64_t limit = env && env->memory_limit ? env->memory_limit : DUMPIO_MEMORY_DEFAULT;
+    x->memory = memory ? memory : limit / 8;
     if (x->memory < MEMORY_MIN)
         x->memory = MEMORY_MIN;
     if (x->memory > SIZE_MAX / 4)

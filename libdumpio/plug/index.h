@@ -18,7 +18,7 @@ struct dio_entry {
 
 enum dio_duplicates { DIO_KEEP_FIRST, DIO_KEEP_LAST, DIO_KEEP_ALL /* in order of adding */ };
 
-/* memory: bytes to use before spilling to env->tmpdir; 0 = 32 MiB. */
+/* memory: bytes to use before spilling to env->tmpdir; 0 = an eighth of env's limit. */
 int dio_index_new(struct dio_index **out, uint64_t memory, const struct dumpio_env *env,
                   struct dumpio_error *err);
 void dio_index_free(struct dio_index *x); /* NULL allowed */

@@ -41,6 +41,14 @@ static void check_note(void *user, enum dumpio_level level, const char *text)
 
 const struct dumpio_env fuzz_env = {.note = check_note, .threads = 1};
 
+/* Freed memory is soon taken anew: most of an input's time would go to the kernel otherwise. */
+const char *__asan_default_options(void);
+const char *__asan_default_options(void)
+{
+    return "quarantine_size_mb=8:clear_shadow_mmap_threshold=67108864:"
+           "allocator_release_to_os_interval_ms=-1";
+}
+
 static void *allocate(size_t n)
 {
     void *p = calloc(1, n);
@@ -53,39 +61,47 @@ static void *allocate(size_t n)
 
 #define ESCAPE 5u /* bytes */
 
-struct run {
-    size_t used;  /* bytes of the input */
-    size_t n;     /* bytes that it stands for; 0 = the next part begins */
-    uint8_t v, w; /* they are v w v w ... */
-};
-
-static struct run take_run(const uint8_t *p, size_t left)
+/* What stands for itself at p: up to the next mark. */
+static size_t literals(const uint8_t *p, size_t left)
 {
-    if (left < ESCAPE || p[0] != 0xfe || p[1] != 0xed)
-        return (struct run){1, 1, p[0], p[0]};
-    size_t n = (size_t)p[3] | (size_t)p[4] << 8;
-    if (!n && !p[2])
-        return (struct run){ESCAPE, 2, 0xfe, 0xed};
-    return (struct run){ESCAPE, n, p[2], p[2]};
+    size_t n = 0;
+    while (left - n >= ESCAPE) {
+        const uint8_t *mark = memchr(p + n, 0xfe, left - n);
+        if (!mark)
+            break;
+        n = (size_t)(mark - p);
+        if (left - n >= ESCAPE && mark[1] == 0xed)
+            return n;
+        n++;
+    }
+    return left;
 }
 
 /* Expand into `to`; only count when it is NULL. */
 static size_t expand(struct fuzz_input *in, const uint8_t *data, size_t size, uint8_t *to)
 {
-    size_t n = 0;
+    size_t n = 0, room = FUZZ_EXPANDED_MAX;
     in->parts = 1;
     for (size_t i = 0; i < size;) {
-        struct run r = take_run(data + i, size - i);
-        i += r.used;
-        if (r.n > FUZZ_EXPANDED_MAX - n)
+        const uint8_t *p = data + i;
+        size_t same = literals(p, size - i), run = 0;
+        if (!same) {
+            run = (size_t)p[3] | (size_t)p[4] << 8;
+            if (!run && p[2] && in->parts < FUZZ_PARTS)
+                in->start[in->parts++] = n;
+            if (!run && !p[2])
+                same = 2; /* fe ed themselves */
+            i += ESCAPE;
+        } else {
+            i += same;
+        }
+        if (same + run > room - n)
             break;
-        if (!r.n && in->parts < FUZZ_PARTS)
-            in->start[in->parts++] = n;
-        if (to && r.v == r.w)
-            memset(to + n, r.v, r.n);
+        if (to && run)
+            memset(to + n, p[2], run);
         else if (to)
-            memcpy(to + n, "\xfe\xed", 2);
-        n += r.n;
+            memcpy(to + n, p, same);
+        n += same + run;
     }
     return n;
 }

@@ -15,6 +15,7 @@
 #define BAR_INTERVAL_NS 100000000LL    /* at most 10 per second */
 #define LINE_INTERVAL_NS 10000000000LL /* when stderr is no terminal */
 #define BAR_WIDTH 30
+#define MEMORY_MIN (32u << 20)
 
 static volatile sig_atomic_t interrupted;
 
@@ -23,6 +24,7 @@ const struct opt ui_options[] = {
     {'f', "force", NULL, "replace an existing output"},
     {'T', "threads", "N", "worker threads; 0 (default) = one per processor.\n"
                           "The output is the same for every N"},
+    {'M', "memory", "SIZE", "memory to use for buffers, caches and indexes (default 256M)"},
     {'q', "quiet", NULL, "no notes, no progress"},
     {'v', "verbose", NULL, "more notes"},
     {UI_PROGRESS, "progress", "HOW", "auto (default), bar, json or none; on stderr"},
@@ -189,12 +191,28 @@ static int set_number(struct ui *ui, const char *name, const char *arg, long lon
     return -1;
 }
 
+/* "64M", "1G", plain bytes. */
+static int set_memory(struct ui *ui, const char *arg)
+{
+    static const char units[] = "KMGT";
+    char *end;
+    unsigned long long v = strtoull(arg, &end, 10);
+    const char *unit = *end ? strchr(units, *end & ~0x20) : NULL;
+    unsigned shift = unit ? 10 * (unsigned)(unit - units + 1) : 0;
+    bool good = end != arg && *arg != '-' && (!*end || (unit && (!end[1] || !strcmp(end + 1, "iB"))));
+    if (!good || v > (UINT64_MAX >> shift) || (v << shift) < MEMORY_MIN)
+        return opt_usage_error(ui->spec, "--memory: %s is no size of at least 32M", arg);
+    ui->env.memory_limit = v << shift;
+    return -1;
+}
+
 int ui_option(struct ui *ui, int id, const char *arg)
 {
     switch (id) {
     case 'o': ui->output = arg; return -1;
     case 'f': ui->force = true; return -1;
     case 'T': return set_number(ui, "threads", arg, 256, &ui->env.threads);
+    case 'M': return set_memory(ui, arg);
     case 'q': ui->verbosity = -1; ui->progress = PROGRESS_NONE; return -1;
     case 'v': ui->verbosity++; return -1;
     case UI_PROGRESS: return set_progress(ui, arg);
