@@ -18,7 +18,7 @@ fail() {
 if "$DUMPIO_BIN/dumpconv" --list | grep -q '^toy '; then
     fail "the format is there without being asked for"
 fi
-cmake -S "$root" -B build -DDUMPIO_EXTRA_FORMATS="$root/tests/toy" -DBUILD_TESTING=OFF \
+cmake -G Ninja -S "$root" -B build -DDUMPIO_EXTRA_FORMATS="$root/tests/toy" -DBUILD_TESTING=OFF \
     -DCMAKE_BUILD_TYPE=Debug "$@" >log 2>&1 || { tail -20 log; fail "cmake"; }
 cmake --build build --target dumpio --parallel 2 >log 2>&1 || { tail -20 log; fail "build"; }
 tools=$PWD/build/tools
