@@ -7,7 +7,7 @@ usage: truncate.py --driver=PROGRAM | --faults=PROGRAM [--sample] [--every=N] [N
   --faults  the program made of faults.c: whole dumps, but reads, writes and allocations that fail
   --every   of bytes and words only every N-th change, another part of them for every dump
             (default 8); 1 takes half an hour
-  --sample  for slow builds: every 16th cut, every 200th change
+  --sample  for slow builds: every 40th cut, every 500th change
   NAME      only these dumps (shell patterns)
 
 The dumps are those of specs/, written by mkdump: a page or two of every format and version.
@@ -32,7 +32,7 @@ sys.path.insert(0, os.path.join(HERE, "..", "mkdump"))
 import common                       # noqa: E402
 import mkdump                       # noqa: E402
 
-EVERY, SAMPLE, SAMPLE_CUTS = 8, 200, 16
+EVERY, SAMPLE, SAMPLE_CUTS = 8, 500, 40
 JOBS = 2
 
 
