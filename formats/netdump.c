@@ -223,7 +223,7 @@ const struct dio_format dio_format_netdump = {
     .name = "netdump",
     .title = "netdump-style ELF, a linear image (read as elf)",
     .holds = DIO_HOLDS_NOTES | DIO_HOLDS_VMCOREINFO | DIO_HOLDS_ERASEINFO | DIO_HOLDS_REGS_ALL |
-             DIO_HOLDS_ABSENT |
+             DIO_HOLDS_ABSENT | DIO_HOLDS_EXCLUDED |
              DIO_HOLDS_PANIC_TASK,
     .create = netdump_create,
     .place = netdump_place,
