@@ -25,7 +25,7 @@ SYSTEM = re.compile(
 IO_OR_THREADS = re.compile(
     r"<(stdio|unistd|fcntl|pthread|threads|sys/(stat|mman|types|uio|ioctl)|dirent|poll)\.h>")
 # A place on somebody's machine, or a tool that is not part of the project.
-PLACES = re.compile(r"\.\./shared|/work/|/var/tmp/d\b|\.library|/dev/shm/[a-z]+/|/home/\w")
+PLACES = re.compile(r"/home/\w|/dev/shm/[a-z]+/|/var/tmp/[a-z]+/")
 # Folders: what their files may include, as a path from the root (prefixes).
 PUBLIC = "libdumpio/include/dumpio/dumpio.h"
 PLUG = "libdumpio/plug/"
