@@ -55,6 +55,19 @@ int dio_bitmap_read(const struct dio_bitmap *m, uint64_t first, uint64_t *words,
     return 0;
 }
 
+int dio_bitmap_next(const struct dio_bitmap *m, uint64_t first, uint64_t *word,
+                    struct dumpio_error *err)
+{
+    uint64_t at = m->at + first * 8, start = at, end;
+    *word = first;
+    if (!m->src->ops->next_data || first >= m->have / 64)
+        return 0;
+    int rc = m->src->ops->next_data(m->src, at, &start, &end, err);
+    if (!rc && start > at)
+        *word = first + (start - at) / 8;
+    return rc ? dio_context(err, rc, "page bitmap") : 0;
+}
+
 /* ---- rank ------------------------------------------------------------------------------------ */
 
 int dio_rank_init(struct dio_rank *r, const struct dio_bitmap *map, struct dumpio_error *err)
@@ -81,10 +94,17 @@ static int count_bits(const struct dio_bitmap *m, uint64_t from, uint64_t to, ui
 {
     uint64_t words[PIECE_WORDS];
     *count = 0;
+    if (to > m->have)
+        to = m->have;
     for (uint64_t at = from; at < to;) {
+        uint64_t word;
+        int rc = dio_bitmap_next(m, at / 64, &word, err);
+        if (rc || word >= dio_div_up(to, 64))
+            return rc;
+        at = word * 64;
         uint64_t left = dio_div_up(to - at, 64);
         size_t n = left < PIECE_WORDS ? (size_t)left : PIECE_WORDS;
-        int rc = dio_bitmap_read(m, at / 64, words, n, err);
+        rc = dio_bitmap_read(m, at / 64, words, n, err);
         if (rc)
             return rc;
         dio_words_clear(words, n, at / 64, to);

@@ -28,6 +28,13 @@ void dio_bitmap_init(struct dio_bitmap *m, struct dio_bytes *src, uint64_t at, u
 int dio_bitmap_read(const struct dio_bitmap *m, uint64_t first, uint64_t *words, size_t n,
                     struct dumpio_error *err);
 
+/*
+ * The first word from number `first` on that may have bits set, as the source knows it: what a
+ * sparse file leaves out is not read. *word = first when nothing is known. 0 or an I/O error.
+ */
+int dio_bitmap_next(const struct dio_bitmap *m, uint64_t first, uint64_t *word,
+                    struct dumpio_error *err);
+
 /* The words' bits from `from` (a bit number; the words begin at word `first`) on set to 1. */
 void dio_words_fill(uint64_t *words, size_t n, uint64_t first, uint64_t from);
 /* Set to 0. */

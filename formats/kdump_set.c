@@ -337,10 +337,18 @@ static uint64_t look_at(const struct scan *s, size_t i, enum look what)
     }
 }
 
-static int scan_load(struct scan *s, uint64_t word, struct dumpio_error *err)
+/* Have word *at. Looking for memory, *at first goes over what both bitmaps leave out of the file. */
+static int scan_load(struct scan *s, uint64_t *at, enum look what, struct dumpio_error *err)
 {
+    uint64_t word = *at, ram = word, stored = word;
     if (s->n && word >= s->first && word - s->first < s->n)
         return 0;
+    int rc = what == FOR_MEMORY ? dio_bitmap_next(&s->d->ram, word, &ram, err) : 0;
+    if (!rc && ram > word)
+        rc = dio_bitmap_next(&s->d->stored, word, &stored, err);
+    if (rc)
+        return rc;
+    *at = word = ram < stored ? ram : stored;
     s->n = s->next;
     s->first = word;
     if (s->next < SCAN_MAX)
@@ -359,10 +367,12 @@ static int scan_for(struct scan *s, uint64_t pfn, uint64_t limit, enum look what
     uint64_t mask = ~(uint64_t)0 << pfn % 64, stop = limit;
     if (what == FOR_NOT_STORED && d->ram.have < limit && d->stored.have < limit)
         stop = d->ram.have > d->stored.have ? d->ram.have : d->stored.have;
-    for (uint64_t word = pfn / 64; word * 64 < stop; word++, mask = ~(uint64_t)0) {
-        int rc = scan_load(s, word, err);
+    for (uint64_t word = pfn / 64; word * 64 < stop; word++) {
+        int rc = scan_load(s, &word, what, err);
         if (rc)
             return rc;
+        if (word > pfn / 64)
+            mask = ~(uint64_t)0;
         uint64_t bits = look_at(s, (size_t)(word - s->first), what) & mask;
         if (bits) {
             *found = word * 64 + (unsigned)__builtin_ctzll(bits);

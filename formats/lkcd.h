@@ -23,6 +23,7 @@
 #define DIO_LKCD_DATA 65536u      /* offset of the first record before version 9 */
 #define DIO_LKCD_FRONT_MAX (16u << 20) /* no header of ours reaches beyond, bytes */
 #define DIO_LKCD_PAGE_MIN 4096u
+#define DIO_LKCD_ADDR_MAX (1ull << 56) /* no machine has memory there: neither read nor written */
 
 enum dio_lkcd_compress { DIO_LKCD_NONE = 0, DIO_LKCD_RLE = 1, DIO_LKCD_GZIP = 2 };
 

@@ -12,7 +12,6 @@
 #define WINDOW (1u << 20)       /* bytes read at once while records are small */
 #define FAR_PAYLOAD (16u << 10) /* payloads from here on are skipped, not read through */
 #define NEAR_WINDOW 4096u       /* bytes read at once then */
-#define ADDR_MAX (1ull << 56)   /* no machine has memory there */
 #define KNOWN_FLAGS 0xc000ffffu
 
 struct record {
@@ -161,7 +160,7 @@ static bool physical(const struct indexing *x, const struct record *r, uint64_t 
             return false;
         *address = r->address - x->base;
     }
-    return !(*address & (h->page_size - 1)) && *address < ADDR_MAX;
+    return !(*address & (h->page_size - 1)) && *address < DIO_LKCD_ADDR_MAX;
 }
 
 static int index_record(void *ctx, const struct record *r, struct dumpio_error *err)

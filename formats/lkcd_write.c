@@ -220,6 +220,11 @@ static int create(void **self, struct dio_out *out, const struct dio_write_plan 
         return dio_fail(err, DUMPIO_E_UNSUPPORTED, DUMPIO_NO_OFFSET,
                         "LKCD has pages of %u to %u bytes, not %u", DIO_LKCD_PAGE_MIN,
                         DIO_PAGE_MAX, plan->unit);
+    if (plan->end_addr > DIO_LKCD_ADDR_MAX)
+        return dio_fail(err, DUMPIO_E_UNSUPPORTED, DUMPIO_NO_OFFSET,
+                        "memory up to address 0x%llx: LKCD files end below 0x%llx",
+                        (unsigned long long)plan->end_addr,
+                        (unsigned long long)DIO_LKCD_ADDR_MAX);
     struct writer *w = calloc(1, sizeof *w);
     uint64_t pages;
     if (!w)

@@ -76,7 +76,7 @@ static void check_page(struct dumpio_dump *d, struct dio_decoder *decoder,
     } else if (p->kind == DIO_LOST && p->data) {
         check_text((const char *)p->data);
     }
-    rc = dumpio_read(d, p->addr, read, unit, &err);
+    rc = d->mem.read(d->mem.ctx, p->addr, read, unit, &err); /* fills up what is held in part */
     FUZZ_REQUIRE(rc == want);
     FUZZ_REQUIRE(rc || !memcmp(plain, read, unit));
 }
@@ -164,6 +164,24 @@ static void take_lost(void *user, const struct dumpio_run *run, const char *why)
     *end = run->end;
 }
 
+/* The edges of the runs, as bytes: what is present can be read unless lost, holes cannot. */
+static void read_edges(struct dumpio_dump *d)
+{
+    struct dumpio_error err = {0};
+    struct dumpio_run run;
+    uint64_t at = 0;
+    uint8_t buf[2];
+    for (unsigned i = 0; i < 64 && !dumpio_next_run(d, at, &run, &err); i++) {
+        bool hole = run.start > at;
+        int before = hole ? dumpio_read(d, run.start - 1, buf, 2, &err) : DUMPIO_E_ABSENT;
+        int last = dumpio_read(d, run.end - 1, buf, 1, &err);
+        fuzz_check_error(last, &err);
+        FUZZ_REQUIRE(before == DUMPIO_E_ABSENT || before == DUMPIO_E_LOST);
+        FUZZ_REQUIRE(run.kind == DUMPIO_PRESENT ? last != DUMPIO_E_ABSENT : last != 0);
+        at = run.end;
+    }
+}
+
 static void look(struct dumpio_dump *d, size_t size)
 {
     struct dumpio_error err = {0};
@@ -174,6 +192,7 @@ static void look(struct dumpio_dump *d, size_t size)
     struct fuzz_extent x = fuzz_walk(d);
     fetch_all(d);
     fetch_odd(d);
+    read_edges(d);
     if (!x.whole || x.held > EXPLORED_MAX)
         return;
     int rc = dumpio_explore(d, &err);

@@ -154,7 +154,8 @@ static void on_signal(int sig)
 
 void ui_start(struct ui *ui, const struct opt_spec *spec)
 {
-    struct sigaction sa = {.sa_handler = on_signal};
+    /* a second signal ends the program at once */
+    struct sigaction sa = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
     *ui = (struct ui){.spec = spec};
     ui->env.user = ui;
     ui->env.note = note;
@@ -164,6 +165,7 @@ void ui_start(struct ui *ui, const struct opt_spec *spec)
     sigaction(SIGINT, &sa, NULL);
     sigaction(SIGTERM, &sa, NULL);
     sigaction(SIGHUP, &sa, NULL);
+    sa.sa_flags = 0;
     sa.sa_handler = SIG_IGN; /* a closed pipe is a write error with a message */
     sigaction(SIGPIPE, &sa, NULL);
 }
