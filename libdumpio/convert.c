@@ -33,6 +33,9 @@ struct conversion {
     void *writer;
     struct dio_out *out;
     struct dio_write_plan plan;
+    struct dumpio_info info;    /* the input's, as far as the output shares it */
+    char *provenance;
+    struct dio_map *redacted;   /* what a redacting writer sees; else NULL */
     uint8_t *carried;
     struct dio_ram ram;
     struct dio_windows windows;
@@ -140,6 +143,7 @@ static int choose_codec(struct conversion *c, struct dumpio_error *err)
         .codec = codec,
         .level = codec && level == DUMPIO_LEVEL_DEFAULT ? codec->level_default : level,
         .pass_through = level == DUMPIO_LEVEL_DEFAULT,
+        .redact = c->options->filter && c->options->filter->redact,
     };
     c->plan.codec = codec;
     c->plan.level = c->transcode.level;
@@ -164,7 +168,7 @@ static uint64_t virt_of(void *ctx, uint64_t phys)
 static int survey(struct conversion *c, struct dumpio_error *err)
 {
     struct dumpio_run run;
-    struct dio_map *map = c->windows.map;
+    struct dio_map *map = c->plan.map;
     uint64_t excluded = 0;
     int rc;
     dio_map_rewind(map);
@@ -180,6 +184,10 @@ static int survey(struct conversion *c, struct dumpio_error *err)
         dio_note(c->env, DUMPIO_WARNING, "%s cannot tell pages that were left out (%llu) from "
                  "memory that never was: they become holes", c->target->name,
                  (unsigned long long)excluded);
+    for (unsigned i = 0; i < DUMPIO_CLASSES; i++)
+        c->result.excluded_pages[i] = dio_map_dropped(map)[i] / c->plan.unit;
+    c->result.range_pages = dio_map_dropped(map)[DIO_DROP_RANGE] / c->plan.unit;
+    c->result.unknown_pages = dio_map_unknown(map) / c->plan.unit;
     dio_map_rewind(map);
     c->ticker.p.total = c->plan.present_pages * c->plan.unit;
     return rc == DUMPIO_END ? 0 : rc;
@@ -192,7 +200,7 @@ static int plan_carried(struct conversion *c, struct dumpio_error *err)
     size_t room = f->carry_room ? f->carry_room(c->dump->info) : SIZE_MAX;
     char *not_held = NULL, *dropped = NULL;
     unsigned own = f == c->dump->format && !c->dump->info->carried ? DIO_HOLDS_OWN : 0;
-    int rc = dio_carried_build(c->dump->info, f->holds | own, room, &c->carried, &c->plan.carried_len,
+    int rc = dio_carried_build(&c->info, f->holds | own, room, &c->carried, &c->plan.carried_len,
                                &not_held, &dropped, err);
     if (!rc) {
         c->plan.carried = c->carried;
@@ -225,26 +233,85 @@ static void plan_layout(struct conversion *c)
     c->plan.virt_ctx = (void *)(uintptr_t)c->dump->info;
 }
 
+/* ---- the filter ---------------------------------------------------------------------------------------- */
+
+/* makedumpfile's bits of an input's level. */
+static unsigned level_before(const struct dumpio_info *i)
+{
+    static const struct { unsigned theirs, ours; } diskdump[] = {{1, 6}, {2, 1}, {4, 16}, {8, 8}};
+    unsigned level = 0;
+    if (i->dump_level_kind == DUMPIO_LEVEL_MAKEDUMPFILE)
+        return i->dump_level;
+    for (size_t b = 0; i->dump_level_kind == DUMPIO_LEVEL_DISKDUMP && b < 4; b++)
+        if (i->dump_level & diskdump[b].theirs)
+            level |= diskdump[b].ours;
+    return level;
+}
+
+/* What the filter changes of the model: level and provenance. */
+static int filter_model(struct conversion *c, const struct dumpio_filter *f,
+                        struct dumpio_error *err)
+{
+    unsigned level = dio_filter_level(f, level_before(&c->info));
+    if (level) {
+        c->info.dump_level = level;
+        c->info.dump_level_kind = DUMPIO_LEVEL_MAKEDUMPFILE;
+    }
+    if (!f->provenance)
+        return 0;
+    size_t old = strlen(c->info.provenance), len = strlen(f->provenance);
+    c->provenance = malloc(old + len + 2);
+    if (!c->provenance)
+        return dio_nomem(err, "the provenance");
+    bool join = old && c->info.provenance[old - 1] != '\n';
+    snprintf(c->provenance, old + len + 2, "%s%s%s", c->info.provenance, join ? "\n" : "",
+             f->provenance);
+    c->info.provenance = c->provenance;
+    return 0;
+}
+
+static int make_maps(struct conversion *c, struct dumpio_error *err)
+{
+    struct dio_map_options o = {.unit = c->plan.unit, .keep = c->ram.keep,
+                                .n_keep = c->ram.n_keep, .filter = c->options->filter};
+    bool redact = o.filter && o.filter->redact;
+    c->windows = (struct dio_windows){
+        .map = dio_map_new(c->dump, &o),
+        .span = SPAN,
+        .skip_excluded = !redact,
+    };
+    o.redacted = true;
+    if (redact)
+        c->redacted = dio_map_new(c->dump, &o);
+    if (!c->windows.map || (redact && !c->redacted))
+        return dio_nomem(err, "the page map");
+    c->plan.map = redact ? c->redacted : c->windows.map;
+    return 0;
+}
+
 static int make_plan(struct conversion *c, struct dumpio_error *err)
 {
-    const struct dumpio_info *i = c->dump->info;
+    const struct dumpio_filter *f = c->options->filter;
+    int rc = f ? dio_filter_check(f, err) : 0;
+    if (rc)
+        return rc;
     plan_layout(c);
-    c->plan.info = i;
-    c->plan.unit = i->page_size ? i->page_size : i->unit;
-    int rc = dio_ram_find(&c->ram, c->dump, c->options->ram_only, c->target->holds, c->env, err);
+    c->info = *c->dump->info;
+    if (f)
+        rc = filter_model(c, f, err);
+    if (rc)
+        return rc;
+    c->plan.info = &c->info;
+    c->plan.unit = c->info.page_size ? c->info.page_size : c->info.unit;
+    rc = dio_ram_find(&c->ram, c->dump, c->options->ram_only, c->target->holds, c->env, err);
     if (rc)
         return rc;
     c->result.dropped_pages = c->ram.dropped / c->plan.unit;
-    c->windows = (struct dio_windows){
-        .map = dio_map_new(c->dump, c->plan.unit, c->ram.keep, c->ram.n_keep),
-        .span = SPAN,
-        .skip_excluded = true,
-    };
-    if (!c->windows.map)
-        return dio_nomem(err, "the page map");
-    c->plan.map = c->windows.map;
-    c->plan.partials = i->partials;
-    c->plan.n_partials = i->n_partials;
+    rc = make_maps(c, err);
+    if (rc)
+        return rc;
+    c->plan.partials = c->info.partials;
+    c->plan.n_partials = c->info.n_partials;
     rc = survey(c, err);
     if (!rc)
         rc = choose_codec(c, err);
@@ -390,6 +457,8 @@ static int open_sink(struct conversion *c, const char *path, struct dumpio_error
 {
     struct dio_file_out_options o = {.force = c->options->force, .no_sync = c->options->no_sync};
     int rc = dio_file_create(&c->out, path, &o, err);
+    if (!rc && c->options->filter && c->options->filter->max_bytes)
+        rc = dio_limit_out(&c->out, c->options->filter->max_bytes, err);
     if (rc)
         return rc;
     bool must_seek = c->target->flags & DIO_FORMAT_SEEKS;
@@ -406,7 +475,7 @@ static int write_all(struct conversion *c, struct dumpio_error *err)
 {
     uint64_t size = 0;
     int rc = c->target->create(&c->writer, c->out, &c->plan, c->env, err);
-    dio_map_rewind(c->windows.map);
+    dio_map_rewind(c->windows.map); /* the same as the writer's, or beside it */
     if (!rc)
         rc = run(c, err);
     if (!rc)
@@ -441,8 +510,10 @@ int dumpio_convert(struct dumpio_dump *dump, const char *path,
     if (c.out)
         c.out->ops->discard(c.out);
     dio_map_free(c.windows.map);
+    dio_map_free(c.redacted);
     dio_ram_free(&c.ram);
     free(c.carried);
+    free(c.provenance);
     if (result)
         *result = c.result;
     return rc;

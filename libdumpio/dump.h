@@ -6,6 +6,7 @@
 #define DIO_DUMP_H
 
 #include "kernel/kernel.h"
+#include "filter.h"
 #include "plug/format.h"
 
 #include <pthread.h>
@@ -43,10 +44,23 @@ struct dio_range {
     uint64_t start, end;
 };
 
-/* A walk in units of `unit` bytes over the dump's runs; see plug/format.h. */
-struct dio_map *dio_map_new(struct dumpio_dump *dump, uint32_t unit, const struct dio_range *keep,
-                            size_t n_keep);
+struct dio_map_options {
+    uint32_t unit;                      /* bytes */
+    const struct dio_range *keep;       /* NULL: everything */
+    size_t n_keep;
+    const struct dumpio_filter *filter; /* NULL: none. What it leaves out is EXCLUDED */
+    bool redacted;                      /* what is EXCLUDED, is PRESENT: zeros will be written */
+};
+
+/* A walk in units over the dump's runs; see plug/format.h. What `o` points to is borrowed. */
+struct dio_map *dio_map_new(struct dumpio_dump *dump, const struct dio_map_options *o);
 void dio_map_free(struct dio_map *map);
+/*
+ * What the filter left out since the rewind, bytes by reason (DIO_DROP_REASONS of them); and what
+ * it kept without knowing its class.
+ */
+const uint64_t *dio_map_dropped(const struct dio_map *map);
+uint64_t dio_map_unknown(const struct dio_map *map);
 
 /* ---- pages ------------------------------------------------------------------------------------------- */
 
@@ -69,5 +83,12 @@ struct dio_page_cache *dio_page_cache_new(struct dumpio_dump *dump);
 void dio_page_cache_free(struct dio_page_cache *c);
 int dio_page_cache_read(struct dio_page_cache *c, uint64_t addr, void *buf, size_t len,
                         struct dumpio_error *err);
+
+/* ---- reads of large pieces, by one thread: see plug/mem.h ---------------------------------------------- */
+
+struct dio_mem_reader *dio_large_reader_new(struct dumpio_dump *dump);
+void dio_large_reader_free(struct dio_mem_reader *r);
+int dio_large_read(struct dio_mem_reader *r, uint64_t addr, void *buf, size_t len,
+                   struct dumpio_error *err);
 
 #endif

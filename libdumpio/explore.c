@@ -4,6 +4,8 @@
  * order, the kernel's address layout and log.
  */
 #include "dump.h"
+#include "io/io.h"
+#include "kernel/facts.h"
 #include "log_facts.h"
 #include "model_core.h"
 
@@ -18,7 +20,8 @@ static int find_vmcoreinfo(struct dumpio_dump *d, struct dumpio_error *err)
     if (sscanf(d->info->uts[DUMPIO_RELEASE], "%u.%u.%u", &major, &minor, &patch) == 3 &&
         (major < 2 || (major == 2 && (minor < 6 || (minor == 6 && patch < 24)))))
         return dio_fail(err, DUMPIO_E_ABSENT, DUMPIO_NO_OFFSET,
-                        "kernels before 2.6.24 have no VMCOREINFO");
+                        "kernels before 2.6.24 have no VMCOREINFO; --vmlinux=FILE supplies what "
+                        "it would tell");
     char *text = NULL;
     size_t len = 0;
     enum dumpio_order order = DUMPIO_ORDER_UNKNOWN;
@@ -34,6 +37,63 @@ static int find_vmcoreinfo(struct dumpio_dump *d, struct dumpio_error *err)
     free(text);
     if (!rc)
         dio_model_complete(d->model, &d->env);
+    return rc;
+}
+
+#define TEXT_MAX (1u << 20) /* bytes of a VMCOREINFO; kernels stop at a page */
+
+/* The text that the caller gives in place of the dump's. */
+static int given_vmcoreinfo(struct dumpio_dump *d, struct dumpio_error *err)
+{
+    struct dio_file_in in;
+    const char *path = d->options.vmcoreinfo;
+    char *text = NULL;
+    size_t len = 0;
+    int rc = dio_file_open(&in, path, err);
+    if (rc)
+        return rc;
+    if (!in.bytes)
+        return dio_fail(err, DUMPIO_E_ARG, DUMPIO_NO_OFFSET, "%s is no regular file", path);
+    if (!in.bytes->size || in.bytes->size > TEXT_MAX)
+        rc = dio_fail(err, DUMPIO_E_ARG, DUMPIO_NO_OFFSET, "%s: %llu bytes are no VMCOREINFO",
+                      path, (unsigned long long)in.bytes->size);
+    if (!rc && !(text = malloc((size_t)in.bytes->size)))
+        rc = dio_nomem(err, "VMCOREINFO");
+    if (!rc)
+        rc = dio_read_some(in.bytes, 0, text, (size_t)in.bytes->size, &len, err);
+    if (!rc && !dio_vmcoreinfo_value(text, len, "OSRELEASE", &(size_t){0}))
+        rc = dio_fail(err, DUMPIO_E_ARG, DUMPIO_NO_OFFSET,
+                      "%s: no VMCOREINFO: it has no OSRELEASE", path);
+    if (!rc)
+        rc = dio_model_set_vmcoreinfo(d->model, text, len, 1, err);
+    if (!rc)
+        dio_model_complete(d->model, &d->env);
+    dio_bytes_close(in.bytes);
+    free(text);
+    return rc;
+}
+
+/* Open the kernel with VMCOREINFO and, behind it, the facts of the vmlinux given. */
+static int open_kernel(struct dumpio_dump *d, struct dumpio_error *err)
+{
+    const struct dumpio_info *i = d->info;
+    if (!d->options.vmlinux)
+        return dio_kernel_open(&d->kernel, &d->mem, &d->env, err);
+    struct dio_facts f = {0};
+    char *text = NULL;
+    size_t len = i->vmcoreinfo_len, room;
+    int rc = dio_vmlinux_facts(d->options.vmlinux, i->vmcoreinfo, len, &f, err);
+    room = len + f.len + 2;
+    if (!rc && (f.failed || !(text = malloc(room))))
+        rc = dio_nomem(err, "the kernel's facts");
+    if (!rc) {
+        size_t n = (size_t)snprintf(text, room, "%.*s%s%s", (int)len, i->vmcoreinfo,
+                                    len && i->vmcoreinfo[len - 1] != '\n' ? "\n" : "",
+                                    f.text ? f.text : "");
+        rc = dio_kernel_open_text(&d->kernel, &d->mem, &d->env, text, n, i->order, 0, err);
+    }
+    dio_facts_free(&f);
+    free(text);
     return rc;
 }
 
@@ -81,15 +141,25 @@ static void apply_log(struct dumpio_dump *d)
     i->hardware = hardware ? hardware : "";
 }
 
+/* There is no VMCOREINFO; nothing else went wrong. */
+static bool only_absent(int rc)
+{
+    return rc == DUMPIO_E_ABSENT;
+}
+
 int dumpio_explore(struct dumpio_dump *d, struct dumpio_error *why)
 {
     int rc = 0;
     if (!d->explored) {
         d->explored = 1;
-        if (!d->info->vmcoreinfo_len)
+        if (d->options.vmcoreinfo)
+            rc = given_vmcoreinfo(d, &d->kernel_error);
+        else if (!d->info->vmcoreinfo_len)
             rc = find_vmcoreinfo(d, &d->kernel_error);
+        if (only_absent(rc) && d->options.vmlinux)
+            rc = 0;
         if (!rc)
-            rc = dio_kernel_open(&d->kernel, &d->mem, &d->env, &d->kernel_error);
+            rc = open_kernel(d, &d->kernel_error);
         if (!rc)
             apply_layout(d);
         if (!rc) {

@@ -80,21 +80,32 @@ int dumpio_next_run(struct dumpio_dump *dump, uint64_t addr, struct dumpio_run *
 
 struct dio_map {
     struct dumpio_dump *dump;
-    uint32_t unit;
-    const struct dio_range *keep;
-    size_t n_keep;
+    struct dio_map_options o;
     uint64_t pos;                /* bytes below are done */
     struct dumpio_run ahead;     /* page-granular, not yet handed out */
     bool has_ahead;
+    struct dumpio_run held;      /* rest of a run of the dump that the filter divides */
+    uint64_t dropped[DIO_DROP_REASONS], unknown;
 };
 
-struct dio_map *dio_map_new(struct dumpio_dump *dump, uint32_t unit, const struct dio_range *keep,
-                            size_t n_keep)
+struct dio_map *dio_map_new(struct dumpio_dump *dump, const struct dio_map_options *o)
 {
     struct dio_map *m = calloc(1, sizeof *m);
-    if (m)
-        *m = (struct dio_map){.dump = dump, .unit = unit, .keep = keep, .n_keep = n_keep};
+    if (m) {
+        m->dump = dump;
+        m->o = *o;
+    }
     return m;
+}
+
+const uint64_t *dio_map_dropped(const struct dio_map *map)
+{
+    return map->dropped;
+}
+
+uint64_t dio_map_unknown(const struct dio_map *map)
+{
+    return map->unknown;
 }
 
 void dio_map_free(struct dio_map *m)
@@ -106,6 +117,9 @@ void dio_map_rewind(struct dio_map *m)
 {
     m->pos = 0;
     m->has_ahead = false;
+    m->held.start = m->held.end = 0;
+    memset(m->dropped, 0, sizeof m->dropped);
+    m->unknown = 0;
 }
 
 /* The next run inside the ranges to keep. */
@@ -113,28 +127,70 @@ static int kept_run(struct dio_map *m, struct dumpio_run *run, struct dumpio_err
 {
     for (;;) {
         int rc = dumpio_next_run(m->dump, m->pos, run, err);
-        if (rc || !m->keep)
+        if (rc || !m->o.keep)
             return rc;
-        size_t lo = 0, hi = m->n_keep;
+        size_t lo = 0, hi = m->o.n_keep;
         while (lo < hi) {
             size_t mid = lo + (hi - lo) / 2;
-            if (m->keep[mid].end > run->start)
+            if (m->o.keep[mid].end > run->start)
                 hi = mid;
             else
                 lo = mid + 1;
         }
-        if (lo == m->n_keep)
+        if (lo == m->o.n_keep)
             return DUMPIO_END;
-        if (m->keep[lo].start >= run->end) {
+        if (m->o.keep[lo].start >= run->end) {
             m->pos = run->end;
             continue;
         }
-        if (run->start < m->keep[lo].start)
-            run->start = m->keep[lo].start;
-        if (run->end > m->keep[lo].end)
-            run->end = m->keep[lo].end;
+        if (run->start < m->o.keep[lo].start)
+            run->start = m->o.keep[lo].start;
+        if (run->end > m->o.keep[lo].end)
+            run->end = m->o.keep[lo].end;
         return 0;
     }
+}
+
+/* The filter's verdict on the front of m->held, taken off it into *run. */
+static int filtered_piece(struct dio_map *m, struct dumpio_run *run, struct dumpio_error *err)
+{
+    int reason;
+    uint64_t end;
+    int rc = dio_filter_at(m->o.filter, m->held.start, m->held.end, &reason, &end, err);
+    if (rc)
+        return rc;
+    *run = (struct dumpio_run){m->held.start, end, m->held.kind};
+    m->held.start = end;
+    if (reason == DIO_KEEP_UNKNOWN)
+        m->unknown += run->end - run->start;
+    if (reason < 0)
+        return 0;
+    run->kind = DUMPIO_EXCLUDED;
+    m->dropped[reason] += run->end - run->start;
+    return 0;
+}
+
+/* The next run, divided where the filter's verdict changes. */
+static int filtered_run(struct dio_map *m, struct dumpio_run *run, struct dumpio_error *err)
+{
+    if (!m->o.filter) {
+        int rc = kept_run(m, run, err);
+        if (!rc)
+            m->pos = run->end;
+        return rc;
+    }
+    if (m->held.start >= m->held.end) {
+        int rc = kept_run(m, &m->held, err);
+        if (rc)
+            return rc;
+        m->pos = m->held.end;
+        if (m->held.kind == DUMPIO_EXCLUDED) {
+            *run = m->held;
+            m->held.start = m->held.end;
+            return 0;
+        }
+    }
+    return filtered_piece(m, run, err);
 }
 
 /*
@@ -150,14 +206,15 @@ static bool outranks(enum dumpio_kind a, enum dumpio_kind b)
 /* Pull the next byte run and make it page-granular in *run. */
 static int page_run(struct dio_map *m, struct dumpio_run *run, struct dumpio_error *err)
 {
-    int rc = kept_run(m, run, err);
+    int rc = filtered_run(m, run, err);
     if (rc)
         return rc;
-    m->pos = run->end;
-    run->start = dio_round_down(run->start, m->unit);
-    run->end = dio_round_up(run->end, m->unit);
+    if (m->o.redacted && run->kind == DUMPIO_EXCLUDED)
+        run->kind = DUMPIO_PRESENT;
+    run->start = dio_round_down(run->start, m->o.unit);
+    run->end = dio_round_up(run->end, m->o.unit);
     if (!run->end) /* the last page of the address space */
-        run->end = UINT64_MAX & ~(uint64_t)(m->unit - 1);
+        run->end = UINT64_MAX & ~(uint64_t)(m->o.unit - 1);
     return 0;
 }
 
@@ -189,7 +246,7 @@ int dio_map_next(struct dio_map *m, struct dumpio_run *run, struct dumpio_error 
         if (rc)
             return rc;
         if (next.start < run->end && next.kind != run->kind)
-            settle_overlap(run, &next, m->unit);
+            settle_overlap(run, &next, m->o.unit);
         if (next.start >= next.end)
             continue;
         if (run->start >= run->end) {

@@ -160,6 +160,11 @@ static int mem_next_run(void *ctx, uint64_t addr, struct dumpio_run *run,
     return dumpio_next_run(ctx, addr, run, err);
 }
 
+static struct dio_mem_reader *mem_new_reader(void *ctx)
+{
+    return dio_large_reader_new(ctx);
+}
+
 static int open_parts(struct dumpio_dump *d, const char *const *paths, size_t n, uint8_t *head,
                       bool *flat, struct dumpio_error *err)
 {
@@ -194,7 +199,8 @@ static int open_all(struct dumpio_dump *d, const char *const *paths, size_t n, u
         rc = open_format(d, flat, err);
     if (!rc) {
         d->cache = dio_page_cache_new(d);
-        d->mem = (struct dio_mem){d, mem_read, mem_next_run, d->info};
+        d->mem = (struct dio_mem){d, mem_read, mem_next_run, d->info, mem_new_reader,
+                                  dio_large_read, dio_large_reader_free};
         rc = d->cache ? 0 : dio_nomem(err, "the page cache");
     }
     return rc;

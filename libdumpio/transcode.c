@@ -223,6 +223,18 @@ static int present_piece(const struct dio_transcode *what, struct dio_transcoder
     return 0;
 }
 
+static int redacted_piece(const struct dio_transcode *what, const struct dumpio_run *piece,
+                          struct dio_batch *out, struct dumpio_error *err)
+{
+    for (uint64_t addr = piece->start; addr < piece->end; addr += what->unit) {
+        struct dio_page *p = dio_batch_add(out, addr);
+        if (!p)
+            return dio_nomem(err, "a batch");
+        p->kind = DIO_ZERO;
+    }
+    return 0;
+}
+
 int dio_transcode_window(const struct dio_transcode *what, struct dio_transcoder *t,
                          const struct dio_window *window, struct dio_batch *in,
                          struct dio_batch *out, uint64_t *passed, struct dumpio_error *err)
@@ -230,9 +242,11 @@ int dio_transcode_window(const struct dio_transcode *what, struct dio_transcoder
     dio_batch_reset(in);
     dio_batch_reset(out);
     for (size_t i = 0; i < window->n; i++) {
-        if (window->pieces[i].kind != DUMPIO_PRESENT)
-            continue;
-        int rc = present_piece(what, t, &window->pieces[i], in, out, passed, err);
+        int rc = 0;
+        if (window->pieces[i].kind == DUMPIO_EXCLUDED && what->redact)
+            rc = redacted_piece(what, &window->pieces[i], out, err);
+        if (window->pieces[i].kind == DUMPIO_PRESENT)
+            rc = present_piece(what, t, &window->pieces[i], in, out, passed, err);
         if (rc)
             return rc;
     }

@@ -12,6 +12,7 @@ struct dio_transcode {
     uint32_t unit;                 /* of the output */
     const struct dio_codec *codec; /* NULL = plain */
     int level;
+    bool redact;                   /* EXCLUDED pieces become zero pages */
     bool pass_through;             /* pages packed with `codec` already are taken as they are */
 };
 

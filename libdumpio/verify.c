@@ -171,7 +171,7 @@ static void finish(struct verification *v)
 static int survey(struct verification *v, struct dumpio_error *err)
 {
     struct dumpio_run run;
-    struct dio_map *map = dio_map_new(v->dump, v->dump->info->unit, NULL, 0);
+    struct dio_map *map = dio_map_new(v->dump, &(struct dio_map_options){.unit = v->dump->info->unit});
     int rc = map ? 0 : dio_nomem(err, "the page map");
     while (!rc && !(rc = dio_map_next(map, &run, err)))
         if (run.kind == DUMPIO_EXCLUDED)

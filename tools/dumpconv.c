@@ -3,6 +3,7 @@
  * dumpconv: convert a dump from any format to any format.
  */
 #include "common/json.h"
+#include "common/target.h"
 #include "common/ui.h"
 #include "tools.h"
 
@@ -44,30 +45,19 @@ static const struct opt_spec spec = {
 struct request {
     struct ui ui;
     struct dumpio_convert_options convert;
-    char to[64], from[64];
+    struct target to;
+    char from[64];
     bool list;
 };
-
-static bool known(const char *name, size_t len)
-{
-    struct dumpio_format_info f;
-    for (size_t i = 0; !dumpio_format_at(i, &f); i++)
-        if (strlen(f.name) == len && !strncmp(f.name, name, len))
-            return true;
-    return false;
-}
 
 /* "FORMAT" or "FORMAT:CODEC" into the request. */
 static int set_target(struct request *r, const char *text)
 {
-    size_t len = strcspn(text, ":");
-    if (len >= sizeof r->to || !known(text, len))
+    if (!target_parse(&r->to, text))
         return opt_usage_error(&spec, "unknown format: %s", text);
-    memcpy(r->to, text, len);
-    r->to[len] = 0;
-    r->convert.format = r->to;
-    if (text[len])
-        r->convert.codec = text + len + 1;
+    r->convert.format = r->to.format;
+    if (r->to.codec)
+        r->convert.codec = r->to.codec;
     return -1;
 }
 
@@ -76,7 +66,7 @@ static bool from_to(struct request *r, const char *word, int *code)
 {
     for (const char *two = strchr(word, '2'); two; two = strchr(two + 1, '2')) {
         size_t from = (size_t)(two - word);
-        if (!known(word, from) || !known(two + 1, strcspn(two + 1, ":")))
+        if (!target_known(word, from) || !target_known(two + 1, strcspn(two + 1, ":")))
             continue;
         memcpy(r->from, word, from);
         r->from[from] = 0;

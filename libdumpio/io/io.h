@@ -44,6 +44,12 @@ struct dio_file_out_options {
 int dio_file_create(struct dio_out **out, const char *path, const struct dio_file_out_options *o,
                     struct dumpio_error *err);
 
+/*
+ * Put a bound under *out's place: what reaches beyond `max` bytes is DUMPIO_E_LIMIT. *out is replaced
+ * on success only.
+ */
+int dio_limit_out(struct dio_out **out, uint64_t max, struct dumpio_error *err);
+
 /* Remove the temporary files of all unfinished sinks: async-signal-safe. */
 void dio_file_remove_unfinished(void);
 

@@ -69,6 +69,7 @@ struct dio_window {
 };
 
 struct dio_kernel_arch;
+struct dio_memmap;
 
 struct dio_kernel {
     struct dio_mem mem;
@@ -88,6 +89,8 @@ struct dio_kernel {
     unsigned n_fallback;
     char machine[66];       /* utsname.machine as read back; "" when it was not */
     struct dio_kernel_layout layout;
+    struct dio_memmap *memmap; /* once it was asked for */
+    int facts_complete;        /* dio_kernel_complete_facts was here */
 };
 
 struct dio_kernel_arch {
@@ -101,11 +104,6 @@ struct dio_kernel_arch {
 extern const struct dio_kernel_arch dio_kernel_x86_64, dio_kernel_i386, dio_kernel_arm64,
     dio_kernel_ppc64, dio_kernel_s390x, dio_kernel_riscv64;
 
-/* dio_kernel_open for `text` instead of mem->info's; quick leaves searches through memory out. */
-int dio_kernel_open_text(struct dio_kernel **out, const struct dio_mem *mem,
-                         const struct dumpio_env *env, const char *text, size_t len,
-                         enum dumpio_order order, int quick, struct dumpio_error *err);
-
 /* Is there a driver for this architecture? */
 bool dio_kernel_translates(const char *arch);
 
@@ -116,6 +114,8 @@ bool dio_kernel_number(const struct dio_kernel *k, const char *kind, const char 
 bool dio_kernel_hex(const struct dio_kernel *k, const char *key, uint64_t *value);
 /* (major << 16) + minor of OSRELEASE; 0 when it does not begin with two numbers. */
 uint32_t dio_kernel_version(const struct dio_kernel *k);
+/* Is OSRELEASE known, and before major.minor.patch? */
+bool dio_kernel_before(const struct dio_kernel *k, unsigned major, unsigned minor, unsigned patch);
 
 /*
  * Is the present geometry right? The root table must map itself and OSRELEASE be read back; one of
@@ -136,6 +136,16 @@ void dio_kernel_add_linear(struct dio_kernel *k, uint64_t virt, uint64_t size, u
 /* Put the run of pages that the tables map contiguously around `virt` inside [low, high) into the
  * layout; nothing when the tables do not map it. */
 void dio_kernel_text_run(struct dio_kernel *k, uint64_t virt, uint64_t low, uint64_t high);
+
+/*
+ * Take what VMCOREINFO lacks from the dump's own BTF, once. Where both have a fact they must agree,
+ * else DUMPIO_E_CORRUPT names it. No BTF is no error.
+ */
+int dio_kernel_complete_facts(struct dio_kernel *k, struct dumpio_error *err);
+
+/* The kernel's memory map, read at the first call and kept. Not while other threads ask. */
+int dio_kernel_memmap(struct dio_kernel *k, const struct dio_memmap **m, struct dumpio_error *err);
+void dio_memmap_free(struct dio_memmap *m); /* NULL allowed */
 
 /* ---- the log --------------------------------------------------------------------------------- */
 

@@ -112,6 +112,31 @@ int dio_kernel_read(struct dio_kernel *k, uint64_t virt, void *buf, size_t len,
     return 0;
 }
 
+int dio_kernel_read_large(struct dio_kernel *k, struct dio_mem_reader *r, uint64_t virt, void *buf,
+                          size_t len, size_t *done, struct dumpio_error *err)
+{
+    size_t at = 0;
+    int rc = 0;
+    while (at < len && !rc) {
+        uint64_t phys, run;
+        rc = dio_kernel_translate(k, virt + at, &phys, &run, err);
+        if (rc)
+            break;
+        size_t n = run < len - at ? (size_t)run : len - at;
+        size_t page = (size_t)(k->page_size - (virt + at) % k->page_size);
+        rc = k->mem.read_large(r, phys, (uint8_t *)buf + at, n, err);
+        if (rc && n > page) { /* somewhere in it: up to there, page by page */
+            n = page;
+            rc = k->mem.read_large(r, phys, (uint8_t *)buf + at, n, err);
+        }
+        if (!rc)
+            at += n;
+    }
+    if (done)
+        *done = at;
+    return rc;
+}
+
 /* ---- proof ----------------------------------------------------------------------------------- */
 
 static bool uts_symbol(const struct dio_kernel *k, uint64_t *virt)
@@ -371,6 +396,7 @@ void dio_kernel_close(struct dio_kernel *k)
     if (!k)
         return;
     dio_walk_fini(&k->walk);
+    dio_memmap_free(k->memmap);
     free(k->text);
     free(k);
 }

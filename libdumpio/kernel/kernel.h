@@ -33,6 +33,10 @@ struct dio_kernel;
  */
 int dio_kernel_open(struct dio_kernel **out, const struct dio_mem *mem,
                     const struct dumpio_env *env, struct dumpio_error *err);
+/* dio_kernel_open for `text` instead of mem->info's; quick leaves searches through memory out. */
+int dio_kernel_open_text(struct dio_kernel **out, const struct dio_mem *mem,
+                         const struct dumpio_env *env, const char *text, size_t len,
+                         enum dumpio_order order, int quick, struct dumpio_error *err);
 void dio_kernel_close(struct dio_kernel *k);
 
 /* Kernel virtual -> physical; *run (NULL allowed) = bytes that follow contiguously. */
@@ -41,6 +45,13 @@ int dio_kernel_translate(struct dio_kernel *k, uint64_t virt, uint64_t *phys, ui
 /* len bytes at a kernel virtual address, across mappings. */
 int dio_kernel_read(struct dio_kernel *k, uint64_t virt, void *buf, size_t len,
                     struct dumpio_error *err);
+
+/*
+ * The same through a thread's own reader, in pieces as large as the mapping allows. Errors are those
+ * of the first byte that cannot be read; *done (NULL allowed) bytes before it were.
+ */
+int dio_kernel_read_large(struct dio_kernel *k, struct dio_mem_reader *r, uint64_t virt, void *buf,
+                          size_t len, size_t *done, struct dumpio_error *err);
 
 /* Layout facts for ELF writers: direct-map base (virt of phys 0, proven by the tables) and the
  * kernel image's mapping; 0 / len 0 where the architecture or tables do not tell. */

@@ -1,178 +1,229 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Which frames have a struct page: sections of SPARSEMEM, the node's span of FLATMEM.
- * Reference: include/linux/mmzone.h of Linux and the keys of vmcoreinfo.rst.
- * Does not handle: DISCONTIGMEM (removed in 5.14).
+ * Where the kernel's struct pages lie: the memory model chosen, its runs checked and looked up.
+ * Reference: include/linux/mmzone.h and asm-generic/memory_model.h of Linux; vmcoreinfo.rst.
+ * Does not handle: ia64's vmem_map.
  */
-#include "internal.h"
+#include "memmap.h"
 
-#define PRESENT 1u         /* bit of section_mem_map: SECTION_MARKED_PRESENT */
-#define FLAG_BITS 3u       /* low bits that a pointer to a mem_section never has */
-#define LOOK_AT 64u        /* entries that tell static from extreme */
+#include <stdlib.h>
 
-struct sections {
-    uint64_t table;     /* virtual: of roots or of sections */
-    uint64_t size;      /* of a mem_section, bytes */
-    uint64_t map_at;    /* offset of section_mem_map */
-    uint64_t per_root;  /* sections per root; 0 = one static array */
-    uint64_t count;     /* of sections */
-    unsigned shift;     /* log2 of a section's bytes of memory */
+#define RUNS_MAX (1u << 20)
+#define RECORD_MAX 1024u /* bytes of a struct page; 32 to 80 have been seen */
+
+/* ---- building -------------------------------------------------------------------------------- */
+
+int dio_memmap_add(struct dio_memmap *m, size_t *cap, uint64_t pfn, uint64_t end, uint64_t virt,
+                   struct dumpio_error *err)
+{
+    struct dio_memmap_run *last = m->n_runs ? &m->runs[m->n_runs - 1] : NULL;
+    if (last && pfn < last->end)
+        return dio_fail(err, DUMPIO_E_CORRUPT, DUMPIO_NO_OFFSET,
+                        "the kernel's memory map describes frame 0x%llx twice",
+                        (unsigned long long)pfn);
+    if (last && last->end == pfn && last->virt + (pfn - last->pfn) * m->record == virt) {
+        last->end = end;
+        return 0;
+    }
+    if (m->n_runs == *cap) {
+        *cap = *cap ? *cap * 2 : 64;
+        struct dio_memmap_run *r = realloc(m->runs, *cap * sizeof *r);
+        if (!r)
+            return dio_nomem(err, "the kernel's memory map");
+        m->runs = r;
+    }
+    if (m->n_runs >= RUNS_MAX)
+        return dio_fail(err, DUMPIO_E_LIMIT, DUMPIO_NO_OFFSET,
+                        "the kernel's memory map has more than %u pieces", RUNS_MAX);
+    m->runs[m->n_runs++] = (struct dio_memmap_run){pfn, end, virt};
+    return 0;
+}
+
+struct virt_index {
+    uint64_t virt;
+    uint32_t run;
 };
 
-/* ---- the model --------------------------------------------------------------------------------- */
-
-static unsigned section_shift(const struct dio_kernel *k)
+static int by_virt(const void *a, const void *b)
 {
-    int64_t bits;
-    if (dio_kernel_number(k, "NUMBER", "SECTION_SIZE_BITS", &bits))
-        return bits >= 20 && bits < 48 ? (unsigned)bits : 0;
-    const char *arch = k->arch->name;
-    uint32_t version = dio_kernel_version(k);
-    if (!strcmp(arch, "x86_64") || !strcmp(arch, "riscv64"))
-        return 27;
-    if (!strcmp(arch, "i386"))
-        return dio_vmcoreinfo_value(k->text, k->len, "CONFIG_X86_PAE", NULL) ? 29 : 26;
-    if (!strcmp(arch, "aarch64"))
-        return version < ((5u << 16) | 12) ? 30 : k->page_size == 65536 ? 29 : 27;
-    if (!strcmp(arch, "ppc64"))
-        return 24;
-    return !strcmp(arch, "s390x") ? 28 : 0;
+    const struct virt_index *x = a, *y = b;
+    return x->virt < y->virt ? -1 : x->virt > y->virt;
 }
 
-/* Pointers to mem_sections have their low bits clear, section_mem_map has the PRESENT bit set. */
-static bool looks_extreme(struct dio_view *v, uint64_t table, uint64_t n)
+static uint64_t run_bytes(const struct dio_memmap *m, const struct dio_memmap_run *r)
 {
-    for (uint64_t i = 0; i < n && i < LOOK_AT; i++) {
-        uint8_t b[8];
-        if (dio_view_read(v, table + i * v->k->word, b, v->k->word))
-            return false;
-        if (dio_get_word(b, v->k->order, v->k->word) & ((1u << FLAG_BITS) - 1))
-            return false;
+    return (r->end - r->pfn) * m->record;
+}
+
+/* Sort the runs by address; two that share records contradict each other. */
+static int index_by_virt(struct dio_memmap *m, struct dumpio_error *err)
+{
+    struct virt_index *v = calloc(m->n_runs + 1, sizeof *v);
+    m->by_virt = calloc(m->n_runs + 1, sizeof *m->by_virt);
+    if (!v || !m->by_virt) {
+        free(v);
+        return dio_nomem(err, "the kernel's memory map");
     }
-    return true;
-}
-
-static int find_sections(struct dio_kernel *k, struct dio_view *v, struct sections *s,
-                         struct dumpio_error *err)
-{
-    int64_t size, at, length;
-    if (!dio_kernel_number(k, "SIZE", "mem_section", &size) || size <= 0 || size > 4096 ||
-        !dio_kernel_number(k, "OFFSET", "mem_section.section_mem_map", &at) || at < 0 || at >= size)
-        return dio_fail(err, DUMPIO_E_ABSENT, DUMPIO_NO_OFFSET,
-                        "VMCOREINFO lacks SIZE(mem_section) or its section_mem_map");
-    if (!dio_kernel_number(k, "LENGTH", "mem_section", &length) || length <= 0)
-        return dio_fail(err, DUMPIO_E_ABSENT, DUMPIO_NO_OFFSET,
-                        "VMCOREINFO lacks LENGTH(mem_section)");
-    s->size = (uint64_t)size;
-    s->map_at = (uint64_t)at;
-    s->count = (uint64_t)length;
-    s->shift = section_shift(k);
-    if (!s->shift)
-        return dio_fail(err, DUMPIO_E_UNSUPPORTED, DUMPIO_NO_OFFSET,
-                        "the size of a memory section of this kernel is not known");
-    uint64_t per_root = k->page_size / s->size;
-    if (looks_extreme(v, s->table, s->count)) {
-        s->per_root = per_root ? per_root : 1;
-        if (dio_mul(s->count, s->per_root, &s->count))
-            s->count = UINT64_MAX;
-    }
-    return 0;
-}
-
-/* ---- sections ------------------------------------------------------------------------------------ */
-
-static int word_at(struct dio_view *v, uint64_t virt, uint64_t *value, struct dumpio_error *err)
-{
-    uint8_t b[8];
-    if (dio_view_read(v, virt, b, v->k->word))
-        return dio_fail(err, DUMPIO_E_ABSENT, DUMPIO_NO_OFFSET,
-                        "the kernel's memory map at 0x%llx is not in the dump",
-                        (unsigned long long)virt);
-    *value = dio_get_word(b, v->k->order, v->k->word);
-    return 0;
-}
-
-/* Is section i present? *skip = how many sections from i on share the answer at least. */
-static int present(struct dio_view *v, const struct sections *s, uint64_t i, bool *yes,
-                   uint64_t *skip, struct dumpio_error *err)
-{
-    uint64_t base = s->table, map, slot = i;
-    *yes = false;
-    *skip = 1;
-    if (s->per_root) {
-        int rc = word_at(v, s->table + i / s->per_root * v->k->word, &base, err);
-        if (rc)
-            return rc;
-        slot = i % s->per_root;
-        if (!base) {
-            *skip = s->per_root - slot;
-            return 0;
+    for (size_t i = 0; i < m->n_runs; i++)
+        v[i] = (struct virt_index){m->runs[i].virt, (uint32_t)i};
+    qsort(v, m->n_runs, sizeof *v, by_virt);
+    int rc = 0;
+    for (size_t i = 0; i < m->n_runs; i++) {
+        const struct dio_memmap_run *r = &m->runs[v[i].run];
+        m->by_virt[i] = v[i].run;
+        uint64_t end;
+        bool wraps = dio_add(r->virt, run_bytes(m, r), &end) && end;
+        if (wraps || (i + 1 < m->n_runs && end > v[i + 1].virt)) {
+            rc = dio_fail(err, DUMPIO_E_CORRUPT, DUMPIO_NO_OFFSET,
+                          "the kernel's memory map contradicts itself: the records of frame 0x%llx "
+                          "on, at 0x%llx, belong to other frames too",
+                          (unsigned long long)r->pfn, (unsigned long long)r->virt);
+            break;
         }
     }
-    int rc = word_at(v, base + slot * s->size + s->map_at, &map, err);
-    *yes = !rc && (map & PRESENT);
+    free(v);
     return rc;
 }
 
-static int next_section(struct dio_kernel *k, struct dio_view *v, uint64_t addr, uint64_t *start,
-                        uint64_t *end, struct dumpio_error *err)
+/* ---- the model ------------------------------------------------------------------------------- */
+
+static int choose_model(struct dio_memmap *m, struct dio_kernel *k, struct dumpio_error *err)
 {
-    struct sections s = {0};
-    uint64_t limit = k->mem.info->end_addr;
-    dio_kernel_symbol(k, "mem_section", &s.table);
-    int rc = find_sections(k, v, &s, err);
-    if (rc)
-        return rc;
-    for (uint64_t i = addr >> s.shift; i < s.count && i << s.shift < limit;) {
-        bool yes;
-        uint64_t skip;
-        rc = present(v, &s, i, &yes, &skip, err);
-        if (rc)
-            return rc;
-        if (yes) {
-            *start = i << s.shift > addr ? i << s.shift : addr;
-            *end = (i + 1) << s.shift;
-            return 0;
-        }
-        i += skip;
+    uint64_t symbol;
+    int64_t at;
+    bool node_maps = dio_kernel_number(k, "OFFSET", "pglist_data.node_mem_map", &at);
+    if (node_maps && (dio_kernel_symbol(k, "node_data", &symbol) ||
+                      dio_kernel_symbol(k, "pgdat_list", &symbol))) {
+        m->model = "discontigmem";
+        return dio_memmap_of_nodes(m, k, err);
     }
-    return DUMPIO_END;
+    if (dio_kernel_symbol(k, "mem_section", &symbol)) {
+        m->model = "sparsemem";
+        return dio_memmap_of_sections(m, k, err);
+    }
+    if (dio_kernel_symbol(k, "contig_page_data", &symbol)) {
+        m->model = "flatmem";
+        return dio_memmap_of_nodes(m, k, err);
+    }
+    return dio_fail(err, DUMPIO_E_ABSENT, DUMPIO_NO_OFFSET,
+                    "none of SYMBOL(mem_section), SYMBOL(contig_page_data) and SYMBOL(node_data) "
+                    "is known: where the kernel keeps its struct pages cannot be told; --vmlinux "
+                    "supplies them");
 }
 
-/* ---- one flat map ------------------------------------------------------------------------------- */
-
-static int flat_span(struct dio_kernel *k, struct dio_view *v, uint64_t addr, uint64_t *start,
-                     uint64_t *end, struct dumpio_error *err)
+int dio_memmap_open(struct dio_memmap *m, struct dio_kernel *k, struct dumpio_error *err)
 {
-    uint64_t node, first, spanned;
-    int64_t first_at, spanned_at;
-    if (!dio_kernel_symbol(k, "contig_page_data", &node) ||
-        !dio_kernel_number(k, "OFFSET", "pglist_data.node_start_pfn", &first_at) ||
-        !dio_kernel_number(k, "OFFSET", "pglist_data.node_spanned_pages", &spanned_at))
+    int64_t size;
+    *m = (struct dio_memmap){0};
+    if (!dio_kernel_number(k, "SIZE", "page", &size))
         return dio_fail(err, DUMPIO_E_ABSENT, DUMPIO_NO_OFFSET,
-                        "VMCOREINFO lacks mem_section and contig_page_data: this memory model is "
-                        "not known");
-    int rc = word_at(v, node + (uint64_t)first_at, &first, err);
-    if (!rc)
-        rc = word_at(v, node + (uint64_t)spanned_at, &spanned, err);
-    if (rc)
-        return rc;
-    uint64_t last;
-    if (dio_add(first, spanned, &last) || last > UINT64_MAX / k->page_size)
+                        "SIZE(page) is not known; --vmlinux supplies it");
+    if (size < 24 || size > (int64_t)RECORD_MAX || size % k->word)
         return dio_fail(err, DUMPIO_E_CORRUPT, DUMPIO_NO_OFFSET,
-                        "the kernel's node spans 0x%llx frames from 0x%llx on",
-                        (unsigned long long)spanned, (unsigned long long)first);
-    *start = first * k->page_size > addr ? first * k->page_size : addr;
-    *end = last * k->page_size;
-    return *start < *end ? 0 : DUMPIO_END;
+                        "SIZE(page) of %lld is impossible", (long long)size);
+    m->record = (unsigned)size;
+    int rc = dio_memmap_nodes(m, k, err);
+    if (!rc)
+        rc = choose_model(m, k, err);
+    if (!rc && !m->n_runs)
+        rc = dio_fail(err, DUMPIO_E_CORRUPT, DUMPIO_NO_OFFSET,
+                      "the kernel's memory map is empty (%s)", m->model);
+    if (!rc)
+        rc = index_by_virt(m, err);
+    if (rc)
+        dio_memmap_close(m);
+    return rc;
+}
+
+void dio_memmap_close(struct dio_memmap *m)
+{
+    free(m->runs);
+    free(m->by_virt);
+    free(m->nodes);
+    *m = (struct dio_memmap){0};
+}
+
+void dio_memmap_free(struct dio_memmap *m)
+{
+    if (m)
+        dio_memmap_close(m);
+    free(m);
+}
+
+/* ---- looking up ------------------------------------------------------------------------------ */
+
+const struct dio_memmap_run *dio_memmap_at(const struct dio_memmap *m, uint64_t pfn)
+{
+    size_t lo = 0, hi = m->n_runs;
+    while (lo < hi) {
+        size_t mid = lo + (hi - lo) / 2;
+        if (m->runs[mid].end > pfn)
+            hi = mid;
+        else
+            lo = mid + 1;
+    }
+    return lo < m->n_runs ? &m->runs[lo] : NULL;
+}
+
+bool dio_memmap_virt(const struct dio_memmap *m, uint64_t pfn, uint64_t *virt)
+{
+    const struct dio_memmap_run *r = dio_memmap_at(m, pfn);
+    if (!r || r->pfn > pfn)
+        return false;
+    *virt = r->virt + (pfn - r->pfn) * m->record;
+    return true;
+}
+
+bool dio_memmap_pfn(const struct dio_memmap *m, uint64_t virt, uint64_t *pfn)
+{
+    size_t lo = 0, hi = m->n_runs; /* the last run that begins at or below virt */
+    while (lo < hi) {
+        size_t mid = lo + (hi - lo) / 2;
+        if (m->runs[m->by_virt[mid]].virt > virt)
+            hi = mid;
+        else
+            lo = mid + 1;
+    }
+    if (!lo)
+        return false;
+    const struct dio_memmap_run *r = &m->runs[m->by_virt[lo - 1]];
+    uint64_t off = virt - r->virt;
+    if (off >= run_bytes(m, r) || off % m->record)
+        return false;
+    *pfn = r->pfn + off / m->record;
+    return true;
+}
+
+/* ---- for others ------------------------------------------------------------------------------ */
+
+int dio_kernel_memmap(struct dio_kernel *k, const struct dio_memmap **m, struct dumpio_error *err)
+{
+    if (!k->memmap) {
+        k->memmap = calloc(1, sizeof *k->memmap);
+        if (!k->memmap)
+            return dio_nomem(err, "the kernel's memory map");
+        int rc = dio_memmap_open(k->memmap, k, err);
+        if (rc) {
+            free(k->memmap);
+            k->memmap = NULL;
+            return rc;
+        }
+    }
+    *m = k->memmap;
+    return 0;
 }
 
 int dio_kernel_next_mapped(struct dio_kernel *k, uint64_t addr, uint64_t *start, uint64_t *end,
                            struct dumpio_error *err)
 {
-    struct dio_view v = {.k = k};
-    uint64_t symbol;
-    if (dio_kernel_symbol(k, "mem_section", &symbol))
-        return next_section(k, &v, addr, start, end, err);
-    return flat_span(k, &v, addr, start, end, err);
+    const struct dio_memmap *m = NULL;
+    int rc = dio_kernel_memmap(k, &m, err);
+    if (rc)
+        return rc;
+    const struct dio_memmap_run *r = dio_memmap_at(m, addr / k->page_size);
+    if (!r)
+        return DUMPIO_END;
+    *start = r->pfn * k->page_size > addr ? r->pfn * k->page_size : addr;
+    *end = r->end * k->page_size;
+    return 0;
 }

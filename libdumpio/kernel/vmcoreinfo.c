@@ -142,3 +142,24 @@ uint32_t dio_kernel_version(const struct dio_kernel *k)
         return 0;
     return major > 0x7fff || minor > 0xffff ? 0 : (uint32_t)(major << 16 | minor);
 }
+
+bool dio_kernel_before(const struct dio_kernel *k, unsigned major, unsigned minor, unsigned patch)
+{
+    size_t n;
+    unsigned want[3] = {major, minor, patch}, is[3] = {0, 0, 0}, at = 0;
+    const char *s = dio_vmcoreinfo_value(k->text, k->len, "OSRELEASE", &n);
+    if (!s || !n || digit(*s) > 9)
+        return false;
+    for (size_t i = 0; i < n && at < 3; i++) {
+        if (s[i] == '.')
+            at++;
+        else if (digit(s[i]) > 9)
+            break;
+        else if (is[at] < 100000)
+            is[at] = is[at] * 10 + (unsigned)digit(s[i]);
+    }
+    for (unsigned i = 0; i < 3; i++)
+        if (is[i] != want[i])
+            return is[i] < want[i];
+    return false;
+}

@@ -63,7 +63,7 @@ static void compare(struct dumpio_dump *a, struct dumpio_dump *b)
     static uint8_t x[PIECE], y[PIECE];
     struct dumpio_error err = {0};
     struct dumpio_run run, page = {0};
-    struct dio_map *map = dio_map_new(a, a->info->page_size, NULL, 0);
+    struct dio_map *map = dio_map_new(a, &(struct dio_map_options){.unit = a->info->page_size});
     uint64_t next = 0;
     FUZZ_REQUIRE(map);
     for (unsigned i = 0; i < RUNS_MAX && !dumpio_next_run(a, next, &run, &err); i++) {

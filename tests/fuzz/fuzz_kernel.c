@@ -134,7 +134,7 @@ static void use(struct dio_kernel *k, const struct dumpio_info *info)
 
 static void run(struct dumpio_info *info, struct machine *m, bool search)
 {
-    struct dio_mem mem = {m, machine_read, machine_next, info};
+    struct dio_mem mem = {.ctx = m, .read = machine_read, .next_run = machine_next, .info = info};
     struct dio_kernel *k = NULL;
     struct dumpio_error err = {0};
     char *text = NULL;

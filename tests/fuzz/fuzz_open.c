@@ -103,7 +103,7 @@ static void fetch(struct dumpio_dump *d, const struct dumpio_run *run, struct di
 static void fetch_all(struct dumpio_dump *d)
 {
     struct dumpio_error err = {0};
-    struct dio_windows windows = {.map = dio_map_new(d, d->info->unit, NULL, 0), .span = SPAN};
+    struct dio_windows windows = {.map = dio_map_new(d, &(struct dio_map_options){.unit = d->info->unit}), .span = SPAN};
     struct dio_window w;
     struct dio_batch *batch = dio_batch_new();
     struct dio_decoder decoder = {{0}};

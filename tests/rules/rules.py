@@ -147,15 +147,17 @@ def formats_do_no_io(tree):
 
 
 def third_party_headers_once(tree):
-    """Every header that is neither ours nor the system's is included by one .c file."""
-    users = {}
-    for path in tree.under("libdumpio/", "formats/", "tools/", "crypto/"):
-        for _, kind, name, target in tree.includes[path]:
-            if kind == "<" and not target and not SYSTEM.match(name):
-                users.setdefault(name, []).append(path)
-    for name, paths in sorted(users.items()):
-        if len(paths) > 1 or not paths[0].endswith(".c"):
-            yield "<%s>: included by %s" % (name, ", ".join(paths))
+    """Every header that is neither ours nor the system's is included by one .c file: of the
+    library (libdumpio/, formats/), of crypto/, of tools/."""
+    for component in (("libdumpio/", "formats/"), ("crypto/",), ("tools/",)):
+        users = {}
+        for path in tree.under(*component):
+            for _, kind, name, target in tree.includes[path]:
+                if kind == "<" and not target and not SYSTEM.match(name):
+                    users.setdefault(name, []).append(path)
+        for name, paths in sorted(users.items()):
+            if len(paths) > 1 or not paths[0].endswith(".c"):
+                yield "<%s>: included by %s" % (name, ", ".join(paths))
 
 
 def public_header_stands_alone(tree):

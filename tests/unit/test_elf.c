@@ -249,7 +249,7 @@ static int convert(struct fixture *f, const struct dio_format *to, enum dio_acce
     struct dumpio_run run;
     void *w = NULL;
     *out = (struct sink){.o = {&sink_ops, access, "out"}};
-    struct dio_map *map = dio_map_new(&f->d, f->d.info->unit, NULL, 0);
+    struct dio_map *map = dio_map_new(&f->d, &(struct dio_map_options){.unit = f->d.info->unit});
     struct dio_write_plan plan = {.info = f->d.info, .unit = f->d.info->unit, .map = map,
                                   .partials = f->d.info->partials,
                                   .n_partials = f->d.info->n_partials, .virt_of = virt_of,

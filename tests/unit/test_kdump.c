@@ -652,7 +652,7 @@ static void write_dump(struct written *w, const struct dio_format *to, struct op
 {
     struct dumpio_dump dump = {.format = o->format, .self = o->self, .model = o->model,
                                .info = o->info};
-    struct dio_map *map = dio_map_new(&dump, PAGE, NULL, 0);
+    struct dio_map *map = dio_map_new(&dump, &(struct dio_map_options){.unit = PAGE});
     struct dio_write_plan plan = {.info = o->info, .unit = PAGE, .codec = &pretend_zlib, .map = map,
                                   .end_addr = o->info->end_addr, .carried = carried,
                                   .carried_len = carried ? strlen(carried) : 0};

@@ -219,7 +219,7 @@ static void write_dump(const struct dio_format *f, const struct dumpio_info *inf
     const struct dio_codec *codec = codec_name ? dio_codec_by_name(codec_name) : NULL;
     struct dio_write_plan plan = {
         .info = info, .unit = PAGE, .codec = codec, .level = codec ? codec->level_default : 0,
-        .map = dio_map_new(&fake, PAGE, NULL, 0), .end_addr = 0x1234568000, .present_pages = 9,
+        .map = dio_map_new(&fake, &(struct dio_map_options){.unit = PAGE}), .end_addr = 0x1234568000, .present_pages = 9,
         .carried = carried, .carried_len = carried ? strlen(carried) : 0,
     };
     struct dumpio_error err = {0};

@@ -2,6 +2,7 @@
 /*
  * Messages on stderr, the progress bar, SIGINT and SIGTERM.
  */
+#include "sets.h"
 #include "ui.h"
 
 #include <signal.h>
@@ -193,18 +194,10 @@ static int set_number(struct ui *ui, const char *name, const char *arg, long lon
     return -1;
 }
 
-/* "64M", "1G", plain bytes. */
 static int set_memory(struct ui *ui, const char *arg)
 {
-    static const char units[] = "KMGT";
-    char *end;
-    unsigned long long v = strtoull(arg, &end, 10);
-    const char *unit = *end ? strchr(units, *end & ~0x20) : NULL;
-    unsigned shift = unit ? 10 * (unsigned)(unit - units + 1) : 0;
-    bool good = end != arg && *arg != '-' && (!*end || (unit && (!end[1] || !strcmp(end + 1, "iB"))));
-    if (!good || v > (UINT64_MAX >> shift) || (v << shift) < MEMORY_MIN)
+    if (!sets_size(arg, &ui->env.memory_limit) || ui->env.memory_limit < MEMORY_MIN)
         return opt_usage_error(ui->spec, "--memory: %s is no size of at least 32M", arg);
-    ui->env.memory_limit = v << shift;
     return -1;
 }
 

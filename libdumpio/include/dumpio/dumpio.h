@@ -200,6 +200,9 @@ struct dumpio_open_options {
     const char *from;   /* format name; NULL = detect. Needed for "raw" only */
     const char *arch;   /* for formats that do not say: architecture; NULL = unknown */
     uint32_t page_size; /* likewise; 0 = 4096 */
+    const char *vmlinux;    /* the kernel's image with DWARF and symbols: facts that VMCOREINFO
+                               lacks; NULL = none */
+    const char *vmcoreinfo; /* file with a VMCOREINFO text, instead of the dump's; NULL = none */
 };
 
 /*
@@ -255,7 +258,99 @@ DUMPIO_API int dumpio_dmesg(struct dumpio_dump *dump, int (*sink)(void *user, co
 DUMPIO_API const char *dumpio_vmcoreinfo(const struct dumpio_dump *dump, const char *key,
                                          size_t *len);
 
+/* ---- what the dumped kernel says of its pages ------------------------------------------------ */
+
+enum dumpio_class {
+    DUMPIO_CLASS_KERNEL = 0, /* the kernel's, or of no owner that can be proved */
+    DUMPIO_CLASS_CACHE,      /* page cache without private data */
+    DUMPIO_CLASS_PRIVATE,    /* page cache with private data of its file system */
+    DUMPIO_CLASS_USER,       /* of processes: anonymous, hugetlb */
+    DUMPIO_CLASS_FREE,       /* of the buddy allocator, or not accepted yet */
+    DUMPIO_CLASS_FREED,      /* freed, and parked on a processor's own list */
+    DUMPIO_CLASS_HWPOISON,   /* marked as broken memory */
+    DUMPIO_CLASS_OFFLINE,    /* given back to the hypervisor */
+    DUMPIO_CLASS_NO_RECORD,  /* no struct page: the kernel does not manage it (ROM, for example) */
+    DUMPIO_CLASS_UNKNOWN,    /* its struct page cannot be read */
+    DUMPIO_CLASSES
+};
+
+/* Bits of a set of classes. ZERO is no class of the kernel's: pages that hold zeros only. */
+#define DUMPIO_BIT(class_) (1u << (class_))
+#define DUMPIO_EXCLUDE_ZERO (1u << 31)
+
+/* "kernel", "cache", "private", "user", "free", "freed", "hwpoison", "offline", "no-record",
+ * "unknown". */
+DUMPIO_API const char *dumpio_class_name(enum dumpio_class c);
+
+/* The set that one of makedumpfile's levels 0 to 31 leaves out. */
+DUMPIO_API unsigned dumpio_level_set(unsigned level);
+
+struct dumpio_classes;
+
+struct dumpio_classify_options {
+    int keep_unknown; /* where the kernel cannot be understood, classify as UNKNOWN; no error */
+    int freed;        /* look for FREED pages (else they are KERNEL) */
+};
+
+/*
+ * Classify every frame that the kernel has a struct page for. Fails (DUMPIO_E_ABSENT,
+ * _UNSUPPORTED, _CORRUPT) when a fact is missing or the result contradicts itself; the message says
+ * which fact, and how to supply it. The result is independent of the dump, but for its memory.
+ */
+DUMPIO_API int dumpio_classify(struct dumpio_dump *dump,
+                               const struct dumpio_classify_options *options,
+                               struct dumpio_classes **out, const struct dumpio_env *env,
+                               struct dumpio_error *err);
+DUMPIO_API void dumpio_classes_free(struct dumpio_classes *c); /* NULL allowed */
+
+struct dumpio_class_run {
+    uint64_t start, end; /* physical, [start, end), multiples of the kernel's page size */
+    enum dumpio_class class_;
+};
+
+/*
+ * The lowest run with end > addr, cut at addr: runs ascend and touch, from 0 to UINT64_MAX.
+ * Frames without a struct page are NO_RECORD. 0, DUMPIO_END or an error. One thread at a time.
+ */
+DUMPIO_API int dumpio_classes_next(struct dumpio_classes *c, uint64_t addr,
+                                   struct dumpio_class_run *run, struct dumpio_error *err);
+
+struct dumpio_node {
+    unsigned id;
+    uint64_t start, end; /* physical span; nodes may interleave */
+};
+
+struct dumpio_classes_info {
+    uint32_t page_size;
+    const char *memory_model;         /* "flatmem", "discontigmem", "sparsemem" */
+    uint64_t records;                 /* frames with a struct page */
+    uint64_t pages[DUMPIO_CLASSES];   /* of them; NO_RECORD: 0 */
+    uint64_t held[DUMPIO_CLASSES];    /* pages that the dump holds */
+    const struct dumpio_node *nodes;  /* ascending id; none when the kernel does not tell */
+    size_t n_nodes;
+    const char *unknown_why;          /* with keep_unknown: what could not be established; or "" */
+};
+DUMPIO_API const struct dumpio_classes_info *dumpio_classes_get_info(
+    const struct dumpio_classes *c);
+
 /* ---- convert ------------------------------------------------------------------------------- */
+
+struct dumpio_range {
+    uint64_t start, end; /* physical, [start, end) */
+};
+
+/* What to leave out. */
+struct dumpio_filter {
+    unsigned exclude;               /* set of classes, and DUMPIO_EXCLUDE_ZERO */
+    struct dumpio_classes *classes; /* of the same dump; needed for any class */
+    const struct dumpio_range *only; /* ascending, disjoint; n_only 0 = everything */
+    size_t n_only;
+    const struct dumpio_range *drop; /* ascending, disjoint: left out whatever is there */
+    size_t n_drop;
+    int redact;                     /* write zero pages in place of what is left out */
+    uint64_t max_bytes;             /* of output; more is DUMPIO_E_LIMIT. 0 = any */
+    const char *provenance;         /* lines for the output's provenance; NULL = none */
+};
 
 struct dumpio_convert_options {
     const char *format; /* target */
@@ -265,6 +360,7 @@ struct dumpio_convert_options {
     int ram_only;       /* drop frames that the kernel's memory map does not know */
     int flatten;        /* write a flattened stream even to a file */
     int no_sync;        /* do not wait for the disk */
+    const struct dumpio_filter *filter; /* NULL = everything */
 };
 
 #define DUMPIO_LEVEL_DEFAULT INT32_MIN
@@ -275,6 +371,9 @@ struct dumpio_convert_result {
     uint64_t passed_pages; /* of them, taken over without recompression */
     uint64_t lost_pages;   /* pages that should be there and are not */
     uint64_t dropped_pages;/* by ram_only */
+    uint64_t excluded_pages[DUMPIO_CLASSES]; /* that the dump held and the filter left out */
+    uint64_t range_pages;  /* likewise, by only and drop */
+    uint64_t unknown_pages;/* written, for they could not be classified */
     uint64_t out_bytes;    /* bytes written */
 };
 
@@ -287,6 +386,22 @@ DUMPIO_API int dumpio_convert(struct dumpio_dump *dump, const char *path,
                               const struct dumpio_convert_options *options,
                               struct dumpio_convert_result *result,
                               const struct dumpio_env *env, struct dumpio_error *err);
+
+struct dumpio_estimate {
+    const char *codec; /* of the format; NULL when it has none */
+    uint64_t bytes;    /* of output, about */
+};
+
+/*
+ * How large would the output be, for every codec of options->format? Pages are packed in samples of
+ * at most 32 MiB in all. `list` has room for `cap` results; *n were made. *kept and *excluded: pages
+ * of the input that would be written, and that the filter leaves out. Needs no output.
+ */
+DUMPIO_API int dumpio_estimate(struct dumpio_dump *dump,
+                               const struct dumpio_convert_options *options,
+                               const struct dumpio_filter *filter, struct dumpio_estimate *list,
+                               size_t cap, size_t *n, uint64_t *kept, uint64_t *excluded,
+                               const struct dumpio_env *env, struct dumpio_error *err);
 
 /* ---- prove --------------------------------------------------------------------------------- */
 

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Self-checks of a classification: a wrong offset, a wrong number, a damaged memory map must not
+ * pass for an answer.
+ */
+#include "classes.h"
+#include "plug/decode.h"
+
+#include <stdlib.h>
+
+#define LAG_PER_MILLE 20u     /* free pages against the zones' counts: processors count apart */
+#define LAG_PAGES 4096u
+#define BAD_PER_MILLE 5u      /* of samples: a running machine was changing some of them */
+#define UNMANAGED_MAX ((uint64_t)64 << 20) /* bytes in one piece without struct pages */
+
+static bool too_many(uint64_t bad, uint64_t of)
+{
+    return bad > of / 1000 * BAD_PER_MILLE + 2;
+}
+
+/* ---- records against each other -------------------------------------------------------------------- */
+
+static int check_records(const struct dio_class_sums *s, struct dumpio_error *err)
+{
+    if (too_many(s->broken_heads, s->compounds) || too_many(s->broken_tails, s->compounds))
+        return dio_fail(err, DUMPIO_E_CORRUPT, DUMPIO_NO_OFFSET,
+                        "compound pages contradict themselves: %llu agree, %llu heads and %llu "
+                        "tails do not (frame 0x%llx); page.compound_head, PG_head_mask or the "
+                        "compound order of this kernel are not as its facts say",
+                        (unsigned long long)s->compounds, (unsigned long long)s->broken_heads,
+                        (unsigned long long)s->broken_tails, (unsigned long long)s->broken_pfn);
+    if (too_many(s->broken_free, s->pages[DUMPIO_CLASS_FREE] / 16))
+        return dio_fail(err, DUMPIO_E_CORRUPT, DUMPIO_NO_OFFSET,
+                        "%llu free blocks have an impossible order or place (frame 0x%llx); "
+                        "OFFSET(page.private) or the mark of free pages is wrong",
+                        (unsigned long long)s->broken_free, (unsigned long long)s->broken_pfn);
+    if (too_many(s->bad_mappings, s->mappings))
+        return dio_fail(err, DUMPIO_E_CORRUPT, DUMPIO_NO_OFFSET,
+                        "%llu of %llu page.mapping looked at are no address of an owner; "
+                        "OFFSET(page.mapping) or NUMBER(PG_lru) is wrong",
+                        (unsigned long long)s->bad_mappings, (unsigned long long)s->mappings);
+    if (too_many(s->bad_links, s->links))
+        return dio_fail(err, DUMPIO_E_CORRUPT, DUMPIO_NO_OFFSET,
+                        "%llu of %llu free blocks looked at are on no list; OFFSET(page.lru) is "
+                        "wrong", (unsigned long long)s->bad_links, (unsigned long long)s->links);
+    return 0;
+}
+
+/* ---- free pages against the zones ------------------------------------------------------------------ */
+
+static int check_free(const struct dio_classifier *how, const struct dio_class_sums *s,
+                      const struct dumpio_env *env, struct dumpio_error *err)
+{
+    uint64_t counted, found = s->pages[DUMPIO_CLASS_FREE];
+    int rc = dio_free_counted(how->k, how->memmap, &counted, err);
+    if (rc == DUMPIO_END) {
+        dio_note(env, DUMPIO_DETAIL, "the zones' count of free pages cannot be had: %llu found",
+                 (unsigned long long)found);
+        return found ? 0
+                     : dio_fail(err, DUMPIO_E_CORRUPT, DUMPIO_NO_OFFSET,
+                                "not one free page was found: the mark of free pages "
+                                "(PAGE_BUDDY_MAPCOUNT_VALUE, OFFSET(page._mapcount)) is not as "
+                                "this kernel's facts say");
+    }
+    if (rc)
+        return rc;
+    uint64_t apart = found > counted ? found - counted : counted - found;
+    if (apart <= LAG_PAGES + counted / 1000 * LAG_PER_MILLE &&
+        (found || counted < LAG_PAGES))
+        return 0;
+    return dio_fail(err, DUMPIO_E_CORRUPT, DUMPIO_NO_OFFSET,
+                    "%llu free pages were found, the zones count %llu: the mark of free pages "
+                    "(PAGE_BUDDY_MAPCOUNT_VALUE, OFFSET(page._mapcount), OFFSET(page.private)) or "
+                    "the memory map is not as this kernel's facts say",
+                    (unsigned long long)found, (unsigned long long)counted);
+}
+
+/* ---- what translation and memory map stand on ------------------------------------------------------- */
+
+/* Is any frame of [phys, phys + len) of a class that can be left out? */
+static int must_stay(struct dumpio_classes *c, uint64_t phys, uint64_t len, const char *what,
+                     struct dumpio_error *err)
+{
+    uint64_t at = phys, end = phys + len;
+    while (at < end) {
+        struct dumpio_class_run run;
+        int rc = dumpio_classes_next(c, at, &run, err);
+        if (rc)
+            return rc == DUMPIO_END ? 0 : rc;
+        if (run.class_ != DUMPIO_CLASS_KERNEL && run.class_ != DUMPIO_CLASS_NO_RECORD &&
+            run.class_ != DUMPIO_CLASS_UNKNOWN)
+            return dio_fail(err, DUMPIO_E_CORRUPT, DUMPIO_NO_OFFSET,
+                            "the page at 0x%llx, which holds %s, came out as %s: this kernel's "
+                            "facts or its memory map are wrong", (unsigned long long)at, what,
+                            dumpio_class_name(run.class_));
+        at = run.end;
+    }
+    return 0;
+}
+
+/* The same for kernel memory [virt, virt + len); what is not mapped holds nothing. */
+static int virt_must_stay(struct dumpio_classes *c, struct dio_kernel *k, uint64_t virt,
+                          uint64_t len, const char *what, struct dumpio_error *err)
+{
+    uint64_t from = 0, held = 0; /* physical run at hand */
+    int rc = 0;
+    for (uint64_t at = virt, left = len; left && !rc;) {
+        uint64_t phys, run, step = k->page_size - at % k->page_size;
+        if (!dio_kernel_translate(k, at, &phys, &run, NULL) && run) {
+            step = run < left ? run : left;
+            if (held && from + held == phys) {
+                held += step;
+            } else {
+                rc = must_stay(c, from, held, what, err);
+                from = phys;
+                held = step;
+            }
+        }
+        if (step > left)
+            step = left;
+        at += step;
+        left -= step;
+    }
+    return rc ? rc : must_stay(c, from, held, what, err);
+}
+
+static int check_pillars(struct dumpio_classes *c, const struct dio_classifier *how,
+                         struct dumpio_error *err)
+{
+    static const char *const symbols[] = {"init_uts_ns", "system_utsname", "mem_section", "prb",
+                                          "node_data", "contig_page_data", "mem_map", "_stext"};
+    struct dio_kernel *k = how->k;
+    const struct dio_memmap *m = how->memmap;
+    int rc = k->walk.g.levels ? must_stay(c, k->walk.g.root, 1, "the root page table", err) : 0;
+    for (size_t i = 0; i < sizeof symbols / sizeof *symbols && !rc; i++) {
+        uint64_t virt;
+        if (dio_kernel_symbol(k, symbols[i], &virt))
+            rc = virt_must_stay(c, k, virt, 1, symbols[i], err);
+    }
+    for (size_t i = 0; i < m->n_runs && !rc; i++)
+        rc = virt_must_stay(c, k, m->runs[i].virt, (m->runs[i].end - m->runs[i].pfn) * m->record,
+                            "struct pages", err);
+    return rc;
+}
+
+/* ---- the dump against the memory map ----------------------------------------------------------------- */
+
+/* Count the classes of what the dump holds; say no to what should have a class and has none. */
+static int check_held(struct dumpio_classes *c, struct dumpio_dump *d, struct dumpio_error *err)
+{
+    uint64_t held[DUMPIO_CLASSES] = {0}, at = 0, unmanaged = 0, unmanaged_at = 0;
+    uint64_t unknown_at = UINT64_MAX;
+    struct dumpio_run run;
+    int rc;
+    while (!(rc = dumpio_next_run(d, at, &run, err))) {
+        at = run.end;
+        if (run.kind != DUMPIO_PRESENT)
+            continue;
+        for (uint64_t a = run.start; a < run.end;) {
+            struct dumpio_class_run cr;
+            rc = dumpio_classes_next(c, a, &cr, err);
+            if (rc)
+                return rc;
+            uint64_t end = cr.end < run.end ? cr.end : run.end;
+            held[cr.class_] += end - a;
+            if (cr.class_ == DUMPIO_CLASS_NO_RECORD && end - a > unmanaged) {
+                unmanaged = end - a;
+                unmanaged_at = a;
+            }
+            if (cr.class_ == DUMPIO_CLASS_UNKNOWN && a < unknown_at)
+                unknown_at = a;
+            a = end;
+        }
+    }
+    if (rc != DUMPIO_END)
+        return rc;
+    for (unsigned i = 0; i < DUMPIO_CLASSES; i++)
+        c->info.held[i] = (held[i] + c->page_size - 1) / c->page_size;
+    if (unknown_at != UINT64_MAX)
+        return dio_fail(err, DUMPIO_E_LOST, DUMPIO_NO_OFFSET,
+                        "the struct pages of %llu pages in the dump (0x%llx first) cannot be read: "
+                        "the memory map is damaged, cut off or filtered out",
+                        (unsigned long long)c->info.held[DUMPIO_CLASS_UNKNOWN],
+                        (unsigned long long)unknown_at);
+    if (unmanaged > UNMANAGED_MAX)
+        return dio_fail(err, DUMPIO_E_CORRUPT, DUMPIO_NO_OFFSET,
+                        "0x%llx bytes of memory in the dump, from 0x%llx on, have no struct page: "
+                        "the kernel's memory map is damaged, or not found whole",
+                        (unsigned long long)unmanaged, (unsigned long long)unmanaged_at);
+    return 0;
+}
+
+int dio_classes_check(struct dumpio_classes *c, struct dumpio_dump *d,
+                      const struct dio_classifier *how, const struct dio_class_sums *sums,
+                      const struct dumpio_env *env, struct dumpio_error *err)
+{
+    int rc = check_records(sums, err);
+    if (!rc)
+        rc = check_free(how, sums, env, err);
+    if (!rc)
+        rc = check_pillars(c, how, err);
+    return rc ? rc : check_held(c, d, err);
+}

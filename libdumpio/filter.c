@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The verdict of a filter on physical memory: ranges first, then classes.
+ */
+#include "filter.h"
+
+#include <stddef.h>
+
+static const unsigned any_class = (1u << DUMPIO_CLASSES) - 1;
+
+static int check_ranges(const struct dumpio_range *r, size_t n, const char *what,
+                        struct dumpio_error *err)
+{
+    for (size_t i = 0; i < n; i++)
+        if (r[i].start >= r[i].end || (i && r[i].start < r[i - 1].end))
+            return dio_fail(err, DUMPIO_E_ARG, DUMPIO_NO_OFFSET,
+                            "%s 0x%llx-0x%llx is empty, or out of order", what,
+                            (unsigned long long)r[i].start, (unsigned long long)r[i].end);
+    return 0;
+}
+
+int dio_filter_check(const struct dumpio_filter *f, struct dumpio_error *err)
+{
+    const unsigned never = DUMPIO_BIT(DUMPIO_CLASS_KERNEL) | DUMPIO_BIT(DUMPIO_CLASS_NO_RECORD) |
+                           DUMPIO_BIT(DUMPIO_CLASS_UNKNOWN);
+    if (f->exclude & never)
+        return dio_fail(err, DUMPIO_E_ARG, DUMPIO_NO_OFFSET,
+                        "pages of the kernel, or of no known owner, cannot be left out as a class");
+    if (f->exclude & any_class && !f->classes)
+        return dio_fail(err, DUMPIO_E_ARG, DUMPIO_NO_OFFSET,
+                        "leaving classes out needs the pages classified");
+    int rc = check_ranges(f->only, f->n_only, "the range to keep", err);
+    return rc ? rc : check_ranges(f->drop, f->n_drop, "the range to leave out", err);
+}
+
+/* Is addr in one of the ranges? *end is cut to where that changes. */
+static bool in_ranges(const struct dumpio_range *r, size_t n, uint64_t addr, uint64_t *end)
+{
+    size_t lo = 0, hi = n;
+    while (lo < hi) {
+        size_t mid = lo + (hi - lo) / 2;
+        if (r[mid].end > addr)
+            hi = mid;
+        else
+            lo = mid + 1;
+    }
+    if (lo == n)
+        return false;
+    bool in = r[lo].start <= addr;
+    uint64_t edge = in ? r[lo].end : r[lo].start;
+    if (edge < *end)
+        *end = edge;
+    return in;
+}
+
+int dio_filter_at(const struct dumpio_filter *f, uint64_t addr, uint64_t limit, int *reason,
+                  uint64_t *end, struct dumpio_error *err)
+{
+    struct dumpio_class_run run;
+    *end = limit;
+    *reason = DIO_KEEP;
+    if ((f->n_only && !in_ranges(f->only, f->n_only, addr, end)) ||
+        in_ranges(f->drop, f->n_drop, addr, end)) {
+        *reason = DIO_DROP_RANGE;
+        return 0;
+    }
+    if (!(f->exclude & any_class))
+        return 0;
+    int rc = dumpio_classes_next(f->classes, addr, &run, err);
+    if (rc)
+        return rc == DUMPIO_END ? 0 : rc;
+    if (run.end < *end)
+        *end = run.end;
+    if (f->exclude & DUMPIO_BIT(run.class_))
+        *reason = (int)run.class_;
+    else if (run.class_ == DUMPIO_CLASS_UNKNOWN)
+        *reason = DIO_KEEP_UNKNOWN;
+    return 0;
+}
+
+unsigned dio_filter_level(const struct dumpio_filter *f, unsigned before)
+{
+    static const struct { unsigned set, level; } bits[] = {
+        {DUMPIO_EXCLUDE_ZERO, 1},
+        {DUMPIO_BIT(DUMPIO_CLASS_CACHE), 2},
+        {DUMPIO_BIT(DUMPIO_CLASS_CACHE) | DUMPIO_BIT(DUMPIO_CLASS_PRIVATE), 4},
+        {DUMPIO_BIT(DUMPIO_CLASS_USER), 8},
+        {DUMPIO_BIT(DUMPIO_CLASS_FREE), 16},
+    };
+    unsigned level = before;
+    for (size_t i = 0; i < sizeof bits / sizeof *bits; i++)
+        if ((f->exclude & bits[i].set) == bits[i].set)
+            level |= bits[i].level;
+    return level;
+}

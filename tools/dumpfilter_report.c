@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * dumpfilter's reports: the dry run, and the lines about itself that go into the output.
+ */
+#include "common/json.h"
+#include "dumpfilter.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ESTIMATES_MAX 16
+
+static bool left_out(const struct dumpio_filter *f, unsigned class_)
+{
+    return (f->exclude & DUMPIO_BIT(class_)) != 0;
+}
+
+/* ---- the dry run -------------------------------------------------------------------------------- */
+
+struct dry {
+    const struct dumpio_classes_info *i;
+    const struct dumpio_filter *f;
+    struct dumpio_estimate estimates[ESTIMATES_MAX];
+    size_t n;
+    uint64_t kept, excluded; /* pages */
+    const char *format;
+};
+
+static void print_json(const struct dry *y)
+{
+    struct json j;
+    json_start(&j, stdout);
+    json_open(&j, NULL, '{');
+    json_u64(&j, "page_size", y->i->page_size);
+    json_text(&j, "memory_model", y->i->memory_model);
+    json_open(&j, "classes", '{');
+    for (unsigned c = 0; c < DUMPIO_CLASSES; c++) {
+        json_open(&j, dumpio_class_name((enum dumpio_class)c), '{');
+        json_u64(&j, "pages", y->i->held[c]);
+        json_u64(&j, "bytes", y->i->held[c] * y->i->page_size);
+        json_bool(&j, "excluded", left_out(y->f, c));
+        json_close(&j, '}');
+    }
+    json_close(&j, '}');
+    json_u64(&j, "excluded_pages", y->excluded);
+    json_u64(&j, "kept_pages", y->kept);
+    json_open(&j, "estimates", '{');
+    for (size_t e = 0; e < y->n; e++) {
+        char name[80];
+        snprintf(name, sizeof name, "%s%s%s", y->format, y->estimates[e].codec ? ":" : "",
+                 y->estimates[e].codec ? y->estimates[e].codec : "");
+        json_u64(&j, name, y->estimates[e].bytes);
+    }
+    json_close(&j, '}');
+    if (*y->i->unknown_why)
+        json_text(&j, "unknown_why", y->i->unknown_why);
+    json_close(&j, '}');
+}
+
+static void print_text(const struct dry *y)
+{
+    printf("%-12s %14s %12s\n", "class", "pages", "bytes");
+    for (unsigned c = 0; c < DUMPIO_CLASSES; c++)
+        if (y->i->held[c])
+            printf("%-12s %14llu %12s  %s\n", dumpio_class_name((enum dumpio_class)c),
+                   (unsigned long long)y->i->held[c], ui_size(y->i->held[c] * y->i->page_size),
+                   left_out(y->f, c) ? "left out" : "kept");
+    printf("%-12s %14llu %12s\n", "kept", (unsigned long long)y->kept,
+           ui_size(y->kept * y->i->page_size));
+    printf("%-12s %14llu %12s\n\n", "left out", (unsigned long long)y->excluded,
+           ui_size(y->excluded * y->i->page_size));
+    for (size_t e = 0; e < y->n; e++)
+        printf("about %12s as %s%s%s\n", ui_size(y->estimates[e].bytes), y->format,
+               y->estimates[e].codec ? ":" : "", y->estimates[e].codec ? y->estimates[e].codec : "");
+}
+
+int filter_dry_run(struct filter_request *r, struct dumpio_dump *d, struct dumpio_classes *c,
+                   const struct dumpio_filter *f)
+{
+    struct dumpio_error err = {0};
+    struct dry y = {.i = dumpio_classes_get_info(c), .f = f, .format = r->convert.format};
+    int rc = dumpio_estimate(d, &r->convert, f, y.estimates, ESTIMATES_MAX, &y.n, &y.kept,
+                             &y.excluded, &r->ui.env, &err);
+    ui_end_progress(&r->ui);
+    if (rc)
+        return ui_error(&r->ui, &err);
+    if (r->ui.json)
+        print_json(&y);
+    else
+        print_text(&y);
+    if (!*y.i->unknown_why)
+        return EXIT_WHOLE;
+    ui_message(&r->ui, "pages cannot be classified: %s", y.i->unknown_why);
+    return EXIT_LOST;
+}
+
+/* ---- provenance --------------------------------------------------------------------------------- */
+
+struct text {
+    char *v;
+    size_t len, cap;
+    bool failed;
+};
+
+static void add(struct text *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+static void add(struct text *t, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    int n = vsnprintf(NULL, 0, fmt, ap);
+    va_end(ap);
+    if (n < 0 || t->failed)
+        return;
+    if (t->len + (size_t)n + 1 > t->cap) {
+        size_t cap = (t->cap + (size_t)n + 256) * 2;
+        char *v = realloc(t->v, cap);
+        if (!v) {
+            t->failed = true;
+            return;
+        }
+        t->v = v;
+        t->cap = cap;
+    }
+    va_start(ap, fmt);
+    vsnprintf(t->v + t->len, t->cap - t->len, fmt, ap);
+    va_end(ap);
+    t->len += (size_t)n;
+}
+
+/* The options as given; operands are names of files, which are nobody's business. */
+static void add_options(struct text *t, const struct filter_request *r)
+{
+    add(t, "options=");
+    const char *between = "";
+    for (int i = 1; i < r->argc; i++) {
+        const char *a = r->argv[i];
+        if (a[0] != '-' || !a[1])
+            continue;
+        if (!strncmp(a, "--vmlinux", 9) || !strncmp(a, "--vmcoreinfo", 12) ||
+            !strncmp(a, "--output", 8))
+            continue;
+        add(t, "%s%s", between, a);
+        if (!strcmp(a, "-d") && i + 1 < r->argc)
+            add(t, " %s", r->argv[i + 1]);
+        between = " ";
+    }
+    add(t, "\n");
+}
+
+char *filter_provenance(const struct filter_request *r, struct dumpio_dump *d,
+                        const struct dumpio_classes *c, const struct dumpio_filter *f)
+{
+    const struct dumpio_info *i = dumpio_get_info(d);
+    struct text t = {0};
+    add(&t, "tool=dumpfilter %s\n", dumpio_version());
+    add_options(&t, r);
+    if (c) {
+        const struct dumpio_classes_info *ci = dumpio_classes_get_info(c);
+        for (unsigned k = 0; k < DUMPIO_CLASSES; k++)
+            if (ci->held[k])
+                add(&t, "pages.%s=%llu %s\n", dumpio_class_name((enum dumpio_class)k),
+                    (unsigned long long)ci->held[k], left_out(f, k) ? "left out" : "kept");
+        if (*ci->unknown_why)
+            add(&t, "unknown=%s\n", ci->unknown_why);
+    }
+    if (f->redact)
+        add(&t, "redacted=zero pages stand for what was left out\n");
+    add(&t, "input.format=%s\ninput.size=%llu\n", i->format, (unsigned long long)i->file_size);
+    if (*i->uts[DUMPIO_RELEASE])
+        add(&t, "input.release=%s\n", i->uts[DUMPIO_RELEASE]);
+    if (*i->build_id)
+        add(&t, "input.build_id=%s\n", i->build_id);
+    if (i->crash_sec != DUMPIO_UNKNOWN_TIME)
+        add(&t, "input.crash_time=%lld\n", (long long)i->crash_sec);
+    if (*r->digest)
+        add(&t, "input.digest=%s\n", r->digest);
+    if (t.failed) {
+        free(t.v);
+        return NULL;
+    }
+    return t.v;
+}
