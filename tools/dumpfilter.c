@@ -335,11 +335,12 @@ static int dump_dmesg(struct filter_request *r, struct dumpio_dump *d, const cha
 
 int dumpfilter_main(int argc, char **argv)
 {
-    struct filter_request r = {.convert.level = DUMPIO_LEVEL_DEFAULT, .argc = argc, .argv = argv};
+    struct filter_request r = {.convert.level = DUMPIO_LEVEL_DEFAULT};
     struct opt_parse p;
     const char *out;
     int id, code;
     ui_start(&r.ui, &spec);
+    filter_note_options(&r, argc, argv);
     opt_start(&p, &spec, argc, argv);
     while ((id = opt_next(&p)) != OPT_DONE)
         if ((code = own_option(&r, id, p.arg)) != -1)

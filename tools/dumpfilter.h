@@ -19,8 +19,7 @@ struct filter_request {
     bool redact, keep_unknown, input_digest, dry_run, dump_dmesg;
     uint64_t max_size;
     char digest[2 * DUMPIO_DIGEST_SIZE + 1]; /* of the input; "" not asked for */
-    int argc;
-    char **argv;                    /* as called, for the provenance */
+    char options[512];              /* as given, for the provenance */
 };
 
 /* Classes are needed for this set. */
@@ -28,6 +27,9 @@ static inline bool needs_classes(unsigned set)
 {
     return (set & ~DUMPIO_EXCLUDE_ZERO) != 0;
 }
+
+/* The options among the arguments, into r->options. Before they are parsed: that moves them. */
+void filter_note_options(struct filter_request *r, int argc, char **argv);
 
 /* Print what would be left out, and how large the output would be. An exit code. */
 int filter_dry_run(struct filter_request *r, struct dumpio_dump *d, struct dumpio_classes *c,

@@ -130,24 +130,25 @@ static void add(struct text *t, const char *fmt, ...)
     t->len += (size_t)n;
 }
 
-/* The options as given; operands are names of files, which are nobody's business. */
-static void add_options(struct text *t, const struct filter_request *r)
+/* Names of files are nobody's business. */
+void filter_note_options(struct filter_request *r, int argc, char **argv)
 {
-    add(t, "options=");
-    const char *between = "";
-    for (int i = 1; i < r->argc; i++) {
-        const char *a = r->argv[i];
-        if (a[0] != '-' || !a[1])
+    static const char *const files[] = {"--vmlinux", "--vmcoreinfo", "--output", "-x", "-i", "-o"};
+    size_t n = 0;
+    for (int i = 1; i < argc; i++) {
+        const char *a = argv[i];
+        bool file = a[0] != '-' || !a[1];
+        for (size_t f = 0; f < sizeof files / sizeof *files; f++)
+            file |= !strncmp(a, files[f], strlen(files[f]));
+        if (file)
             continue;
-        if (!strncmp(a, "--vmlinux", 9) || !strncmp(a, "--vmcoreinfo", 12) ||
-            !strncmp(a, "--output", 8))
-            continue;
-        add(t, "%s%s", between, a);
-        if (!strcmp(a, "-d") && i + 1 < r->argc)
-            add(t, " %s", r->argv[i + 1]);
-        between = " ";
+        bool value = !strcmp(a, "-d") && i + 1 < argc;
+        int more = snprintf(r->options + n, sizeof r->options - n, "%s%s%s%s", n ? " " : "", a,
+                            value ? " " : "", value ? argv[i + 1] : "");
+        if (more > 0 && (size_t)more < sizeof r->options - n)
+            n += (size_t)more;
+        r->options[n] = '\0';
     }
-    add(t, "\n");
 }
 
 char *filter_provenance(const struct filter_request *r, struct dumpio_dump *d,
@@ -156,7 +157,7 @@ char *filter_provenance(const struct filter_request *r, struct dumpio_dump *d,
     const struct dumpio_info *i = dumpio_get_info(d);
     struct text t = {0};
     add(&t, "tool=dumpfilter %s\n", dumpio_version());
-    add_options(&t, r);
+    add(&t, "options=%s\n", r->options);
     if (c) {
         const struct dumpio_classes_info *ci = dumpio_classes_get_info(c);
         for (unsigned k = 0; k < DUMPIO_CLASSES; k++)

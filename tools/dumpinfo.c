@@ -3,18 +3,22 @@
  * dumpinfo: what a dump is and what is in it.
  */
 #include "dumpinfo.h"
+#include "dumpinfo_memory.h"
 #include "tools.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { DMESG = 400, RANGES, NOTES, QUICK, VMCOREINFO };
+enum { DMESG = 400, RANGES, NOTES, QUICK, VMCOREINFO, MAP, MEM_USAGE, COLOR };
 
 static const struct opt options[] = {
     {DMESG, "dmesg", NULL, "print the kernel log and nothing else"},
     {VMCOREINFO, "vmcoreinfo", NULL, "print VMCOREINFO and nothing else"},
     {RANGES, "ranges", NULL, "list the ranges of physical memory"},
     {NOTES, "notes", NULL, "list the notes"},
+    {MEM_USAGE, "mem-usage", NULL, "count pages by class and NUMA node"},
+    {MAP, "map", "[=FILE]", "draw physical memory by class; FILE ends in .svg or .png"},
+    {COLOR, "color", "WHEN", "for --map: auto (default), always or never"},
     {QUICK, "quick", NULL, "headers and page map only: do not read the pages"},
     {0, NULL, NULL, NULL},
 };
@@ -164,12 +168,16 @@ int dumpinfo_main(int argc, char **argv)
     struct opt_parse p;
     struct findings f = {0};
     bool quick = false;
+    const char *map_file = NULL, *color = NULL;
     int id, code, mode = 0;
     ui_start(&ui, &spec);
     opt_start(&p, &spec, argc, argv);
     while ((id = opt_next(&p)) != OPT_DONE) {
-        if (id == DMESG || id == VMCOREINFO)
+        if (id == DMESG || id == VMCOREINFO || id == MEM_USAGE || id == MAP) {
             mode = id;
+            map_file = id == MAP ? p.arg : map_file;
+        } else if (id == COLOR)
+            color = p.arg;
         else if (id == RANGES)
             f.ranges = true;
         else if (id == NOTES)
@@ -187,7 +195,10 @@ int dumpinfo_main(int argc, char **argv)
         return ui_error(&ui, &err);
     f.name = p.operands[0];
     code = mode == DMESG ? print_dmesg(&ui, f.dump)
-           : mode == VMCOREINFO ? print_vmcoreinfo(&ui, f.dump) : print_findings(&ui, &f, quick);
+           : mode == VMCOREINFO ? print_vmcoreinfo(&ui, f.dump)
+           : mode == MEM_USAGE ? print_mem_usage(&ui, f.dump, f.name)
+           : mode == MAP ? print_map(&ui, f.dump, f.name, map_file, color)
+                         : print_findings(&ui, &f, quick);
     dumpio_close(f.dump);
     return ui_finish_stdout(&ui, code);
 }

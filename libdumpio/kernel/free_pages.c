@@ -200,7 +200,8 @@ int dio_free_lists(struct dio_kernel *k, const struct dio_memmap *m,
         free(s.v);
         return rc;
     }
-    qsort(s.v, s.n, s.n ? sizeof *s.v : 0, by_pfn);
+    if (s.n)
+        qsort(s.v, s.n, sizeof *s.v, by_pfn);
     for (size_t i = 1; i < s.n; i++)
         if (s.v[i].pfn < s.v[i - 1].pfn + ((uint64_t)1 << s.v[i - 1].order)) {
             free(s.v);

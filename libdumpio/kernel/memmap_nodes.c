@@ -44,7 +44,7 @@ static struct node_facts node_facts(const struct dio_kernel *k)
 static int add_node(struct dio_memmap *m, struct dio_view *v, const struct node_facts *f,
                     uint64_t pgdat, unsigned id, struct dumpio_error *err)
 {
-    uint64_t start, spanned, end;
+    uint64_t start = 0, spanned = 0, end;
     int rc = dio_memmap_word(v, pgdat + (uint64_t)f->start, &start, err);
     if (!rc)
         rc = dio_memmap_word(v, pgdat + (uint64_t)f->spanned, &spanned, err);
@@ -141,7 +141,8 @@ int dio_memmap_nodes(struct dio_memmap *m, struct dio_kernel *k, struct dumpio_e
         rc = nodes_of_list(m, &v, &f, at, err);
     else if (dio_kernel_symbol(k, "contig_page_data", &at))
         rc = add_node(m, &v, &f, at, 0, err);
-    qsort(m->nodes, m->n_nodes, m->n_nodes ? sizeof *m->nodes : 0, by_id);
+    if (m->n_nodes)
+        qsort(m->nodes, m->n_nodes, sizeof *m->nodes, by_id);
     return rc;
 }
 
