@@ -15,6 +15,8 @@ foreach(peer crash.sh crash-filter.sh gdb.sh makedumpfile.sh qemu.sh digest.sh l
   dumpio_script(interop_${name} "full" interop/${peer})
 endforeach()
 
+dumpio_script(qemu_capture "qemu" qemu/capture.sh x86_64 arm64)
+
 # Programs of the golden and robustness suites. Under a sanitizer, samples of both.
 function(dumpio_program name source)
   add_executable(${name} ${source})

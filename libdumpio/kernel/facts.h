@@ -40,9 +40,13 @@ extern const struct dio_wanted_struct dio_wanted_structs[]; /* name NULL ends */
 extern const char *const dio_wanted_enumerators[];          /* NULL ends */
 extern const char *const dio_wanted_symbols[];              /* NULL ends */
 
+/* BTF and VMCOREINFO have one fact each of a name, and they are not the same. */
+#define DIO_BTF_DIFFERS DUMPIO_E_FORMAT
+
 /*
  * From the BTF in the dump: structs and enumerators. DUMPIO_END: there is none, or it cannot be
- * found.
+ * found. DIO_BTF_DIFFERS: err names the fact that it contradicts. Other errors: it is damaged, or
+ * not in the dump. Nothing is appended then.
  */
 int dio_btf_facts(struct dio_kernel *k, struct dio_facts *f, struct dumpio_error *err);
 
@@ -55,7 +59,7 @@ int dio_kallsyms_find(struct dio_kernel *k, const char *const *names, size_t n, 
 
 /*
  * From a vmlinux: structs, enumerators, symbols (moved by the kernel's KASLR offset, as the
- * VMCOREINFO text given, or none, tells), the release as OSRELEASE=, the machine. An image of
+ * VMCOREINFO text given, or none, tells), the release as OSRELEASE=, utsname's machine as MACHINE=. An image of
  * another kernel than the VMCOREINFO's is an error (build id, else release).
  * DUMPIO_E_UNSUPPORTED when built without libdw.
  */
