@@ -1,10 +1,11 @@
 #!/usr/bin/python3 -B
 # SPDX-License-Identifier: Apache-2.0
-"""Compares dumpconv with makedumpfile: one ELF dump to KDUMP, all pages, codec by codec.
+"""Compares dumpconv, or with a dump level dumpfilter, with makedumpfile: one ELF dump to KDUMP,
+codec by codec, or to ELF.
 
 Format reference: none. Both sides run in turns within one run, first to last and last to first, so
 that a machine that slows down slows both. Input from the page cache, output on tmpfs, no fsync.
-Not handled: filtering; input that makedumpfile refuses.
+Not handled: input that makedumpfile refuses.
 
 Prints a Markdown table of medians. Ends with 1 when anything it ran failed or wrote a wrong image:
 a peer that fails is a failed comparison, not a win.
@@ -20,7 +21,8 @@ import sys
 import tempfile
 import time
 
-PEER_OPTION = {"none": [], "zlib": ["-c"], "lzo": ["-l"], "snappy": ["-p"], "zstd": ["-z"]}
+PEER_OPTION = {"none": [], "zlib": ["-c"], "lzo": ["-l"], "snappy": ["-p"], "zstd": ["-z"],
+               "elf": ["-E"]}
 SAMPLE_SECONDS = 0.005
 RUN_SECONDS = 600
 MIB = 1 << 20
@@ -33,17 +35,25 @@ class Contestant:
         self.rss = self.private = 0
 
 
+def ours(args, codec, threads):
+    target = "elf" if codec == "elf" else "kdump:" + codec
+    tool = [args.dumpfilter, "-d", str(args.level)] if args.level else [args.dumpconv]
+    return tool + ["--to=" + target, "-f", "-q", "--no-sync", "-T%d" % threads]
+
+
 def contestants(args, codec):
     """In the order they run; each command gets the input and the output appended."""
     out = []
-    peer = [args.makedumpfile, "--message-level", "4", "-f", *PEER_OPTION[codec], "-d", "0"]
-    threads = str(args.threads)
-    ours = [args.dumpconv, "--to=kdump:" + codec, "-f", "-q", "--no-sync"]
-    out.append(Contestant("dumpconv -T1", codec, ours + ["-T1"], True))
+    peer = [args.makedumpfile, "--message-level", "4", "-f", *PEER_OPTION[codec],
+            "-d", str(args.level)]
+    name = "dumpfilter" if args.level else "dumpconv"
+    out.append(Contestant(name + " -T1", codec, ours(args, codec, 1), True))
     out.append(Contestant("makedumpfile", codec, peer, False))
-    out.append(Contestant("dumpconv -T" + threads, codec, ours + ["-T" + threads], True))
-    out.append(Contestant("makedumpfile --num-threads " + threads, codec,
-                          peer + ["--num-threads", threads], False))
+    out.append(Contestant("%s -T%d" % (name, args.threads), codec,
+                          ours(args, codec, args.threads), True))
+    if codec != "elf":                             # makedumpfile writes ELF in one thread
+        out.append(Contestant("makedumpfile --num-threads %d" % args.threads, codec,
+                              peer + ["--num-threads", str(args.threads)], False))
     return out
 
 
@@ -148,13 +158,23 @@ def digest(args, path):
 
 
 def check(args, one, target, wanted):
-    """What was written holds the input's memory; makedumpfile may leave out what is no RAM."""
+    """What was written holds the memory wanted; makedumpfile may leave out what is no RAM."""
     seen = digest(args, target)
     if seen is None:
         one.why = "what it wrote cannot be read"
     elif seen != wanted and one.ours:
         one.why = "what it wrote is another image: %s" % seen
     return not one.why
+
+
+def wanted_image(args):
+    """The digest of the input, filtered when a level is asked for: every output must have it."""
+    if not args.level:
+        return digest(args, args.dump)
+    with tempfile.TemporaryDirectory(dir=args.scratch) as folder:
+        target = os.path.join(folder, "filtered")
+        run = subprocess.run(ours(args, "none", 1) + [args.dump, target])
+        return digest(args, target) if run.returncode == 0 else None
 
 
 def measure(args, codec, wanted, scratch):
@@ -198,7 +218,7 @@ def table(args, rows):
             continue
         wall = statistics.median(one.wall)
         against = "%.2f" % (wall / best[one.codec]) if one.codec in best else "-"
-        out.append("| %s | %s | %.2f | %.2f-%.2f | %.2f | %.1f | %.1f | %.1f | %.2f | %.0f | %s |" %
+        out.append("| %s | %s | %.3f | %.3f-%.3f | %.2f | %.1f | %.1f | %.1f | %.2f | %.0f | %s |" %
                    (one.codec, one.name, wall, min(one.wall), max(one.wall),
                     statistics.median(one.cpu), one.rss / 1024, one.private / 1024,
                     one.size / MIB, size / one.size, size / MIB / wall, against))
@@ -218,7 +238,9 @@ def arguments():
     p.add_argument("--dump", required=True, metavar="FILE.elf")
     p.add_argument("--runs", type=int, default=5)
     p.add_argument("--threads", type=int, default=2)
-    p.add_argument("--codecs", default="zlib,lzo,snappy,zstd", help="of none,zlib,lzo,snappy,zstd")
+    p.add_argument("--codecs", default="zlib,lzo,snappy,zstd",
+                   help="of none,zlib,lzo,snappy,zstd,elf")
+    p.add_argument("-d", "--level", type=int, default=0, help="dump level (%(default)s: all pages)")
     p.add_argument("--scratch", default="/dev/shm", help="a tmpfs (%(default)s)")
     p.add_argument("--bin", default=os.environ.get("DUMPIO_BIN", ""),
                    help="folder of dumpconv and dumpverify (DUMPIO_BIN, else PATH)")
@@ -232,7 +254,7 @@ def arguments():
             p.error("unknown codec '%s'" % codec)
     if args.runs < 1 or args.threads < 1:
         p.error("--runs and --threads are at least 1")
-    for tool in ("dumpconv", "dumpverify"):
+    for tool in ("dumpconv", "dumpfilter", "dumpverify"):
         found = shutil.which(os.path.join(args.bin, tool))
         if not found and not (tool == "dumpverify" and args.no_check):
             p.error("%s is missing: --bin FOLDER" % tool)
@@ -252,9 +274,9 @@ def main():
     with open(args.dump, "rb") as f:                           # into the page cache
         while f.read(8 * MIB):
             pass
-    wanted = None if args.no_check else digest(args, args.dump)
+    wanted = None if args.no_check else wanted_image(args)
     if not args.no_check and wanted is None:
-        print("run.py: dumpverify cannot read %s" % args.dump, file=sys.stderr)
+        print("run.py: %s cannot be read or filtered" % args.dump, file=sys.stderr)
         return 1
     print("%s, %.0f MiB; %d runs each, medians; %d CPUs, Linux %s, load %.1f" % (
         os.path.basename(args.dump), os.path.getsize(args.dump) / MIB, args.runs, os.cpu_count(),

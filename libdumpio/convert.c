@@ -205,8 +205,9 @@ static int plan_carried(struct conversion *c, struct dumpio_error *err)
     if (!rc) {
         c->plan.carried = c->carried;
         if (not_held && *not_held)
-            dio_note(c->env, DUMPIO_NOTE, "%s has no place of its own for: %s; carried in a block "
-                     "that only dumpio reads", f->name, not_held);
+            dio_note(c->env, strcmp(not_held, "provenance") ? DUMPIO_NOTE : DUMPIO_DETAIL,
+                     "%s has no place of its own for: %s; carried in a block that only dumpio reads",
+                     f->name, not_held);
         if (dropped && *dropped)
             dio_note(c->env, DUMPIO_WARNING, "%s has no place for: %s; not in the output", f->name,
                      dropped);

@@ -167,25 +167,36 @@ int dio_stream_read(int fd, void *buf, size_t len, size_t *got, struct dumpio_er
 
 /* ---- temporary files ---------------------------------------------------------------------- */
 
+/* An unlinked file in dir; -1 with errno. */
+static int temp_in(const char *dir)
+{
+    size_t n = strlen(dir) + sizeof "/dumpio-XXXXXX";
+    char *path = malloc(n);
+    if (!path)
+        return -1;
+    memcpy(path, dir, strlen(dir));
+    memcpy(path + strlen(dir), "/dumpio-XXXXXX", sizeof "/dumpio-XXXXXX");
+    int fd = mkstemp(path);
+    int e = errno;
+    if (fd >= 0)
+        unlink(path);
+    free(path);
+    errno = e;
+    return fd;
+}
+
 int dio_temp_fd(int *fd, const struct dumpio_env *env, struct dumpio_error *err)
 {
     const char *dir = env ? env->tmpdir : NULL;
     if (!dir)
         dir = getenv("TMPDIR");
-    if (!dir || !*dir)
-        dir = "/var/tmp";
-    size_t n = strlen(dir) + sizeof "/dumpio-XXXXXX";
-    char *path = malloc(n);
-    if (!path)
-        return dio_nomem(err, "a temporary file's name");
-    memcpy(path, dir, strlen(dir));
-    memcpy(path + strlen(dir), "/dumpio-XXXXXX", sizeof "/dumpio-XXXXXX");
-    *fd = mkstemp(path);
-    int e = errno;
-    if (*fd >= 0)
-        unlink(path);
-    free(path);
+    bool told = dir && *dir;
+    *fd = temp_in(told ? dir : "/var/tmp");
+    if (*fd < 0 && !told && errno == ENOENT) /* an initramfs has no /var/tmp */
+        *fd = temp_in("/tmp");
     if (*fd < 0)
-        return dio_fail_errno(err, e, DUMPIO_NO_OFFSET, "cannot make a temporary file in %s", dir);
+        return dio_fail_errno(err, errno, DUMPIO_NO_OFFSET,
+                              "cannot make a temporary file in %s; TMPDIR names another place",
+                              told ? dir : "/var/tmp");
     return 0;
 }

@@ -63,6 +63,8 @@ static int try_base(struct dio_kernel *k, uint64_t phys_base, struct dumpio_erro
     int rc = 0;
     for (unsigned levels = first; levels <= last; levels++) {
         geometry_64(&g, levels, root, (uint64_t)sme);
+        if (dio_kernel_before(k, 2, 6, 11)) /* the direct map was in the lower half */
+            g.va_low = 0;
         dio_walk_set(&k->walk, &g);
         rc = dio_kernel_prove(k, root, err);
         if (!rc) {

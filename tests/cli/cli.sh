@@ -3,44 +3,7 @@
 # The tools as a person uses them: exit codes, messages, names of outputs, streams.
 # Environment: DUMPIO_BIN (the tools), DUMPIO_SCRATCH (a folder for files).
 set -u
-here=$(cd "$(dirname "$0")" && pwd)
-PATH="$DUMPIO_BIN:$PATH"
-rm -rf "$DUMPIO_SCRATCH"
-mkdir -p "$DUMPIO_SCRATCH"
-cd "$DUMPIO_SCRATCH" || exit 1
-checks=0 failures=0
-
-# expect CODE COMMAND...: exit code; output in ./out and ./err
-expect() {
-    local want=$1 got
-    shift
-    checks=$((checks + 1))
-    "$@" >out 2>err </dev/null
-    got=$?
-    if [ "$got" != "$want" ]; then
-        failures=$((failures + 1))
-        echo "FAILED: exit $got, expected $want: $*"
-        head -5 err
-    fi
-}
-
-# has FILE TEXT: the file has the text
-has() {
-    checks=$((checks + 1))
-    if ! grep -qF -- "$2" "$1"; then
-        failures=$((failures + 1))
-        echo "FAILED: no \"$2\" in $1:"
-        head -5 "$1"
-    fi
-}
-
-ok() {
-    checks=$((checks + 1))
-    if ! "$@"; then
-        failures=$((failures + 1))
-        echo "FAILED: $*"
-    fi
-}
+. "$(dirname "$0")/lib.sh"
 
 zstd -q -d -f --long=27 "$here/../data/vmcore-x86_64-6.1.kdump.zst" -o in.kdump || exit 1
 
@@ -153,5 +116,4 @@ expect 1 dumpconv --to=elf in.kdump /dev/full
 has err "No space"
 
 cd / && rm -rf "$DUMPIO_SCRATCH"
-echo "$checks checks, $failures failures"
-[ "$failures" = 0 ]
+finish

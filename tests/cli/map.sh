@@ -3,45 +3,8 @@
 # dumpinfo --map and --mem-usage: counts that add up, pictures that are what they say.
 # Environment: DUMPIO_BIN (the tools), DUMPIO_SCRATCH (a folder for files).
 set -u
-here=$(cd "$(dirname "$0")" && pwd)
-PATH="$DUMPIO_BIN:$PATH"
-rm -rf "$DUMPIO_SCRATCH"
-mkdir -p "$DUMPIO_SCRATCH"
-cd "$DUMPIO_SCRATCH" || exit 1
+. "$(dirname "$0")/lib.sh"
 unset COLUMNS NO_COLOR COLORTERM LC_ALL LC_CTYPE LANG
-checks=0 failures=0
-
-# expect CODE COMMAND...: exit code; output in ./out and ./err
-expect() {
-    local want=$1 got
-    shift
-    checks=$((checks + 1))
-    "$@" >out 2>err </dev/null
-    got=$?
-    if [ "$got" != "$want" ]; then
-        failures=$((failures + 1))
-        echo "FAILED: exit $got, expected $want: $*"
-        head -5 err
-    fi
-}
-
-# has FILE TEXT: the file has the text
-has() {
-    checks=$((checks + 1))
-    if ! grep -qF -- "$2" "$1"; then
-        failures=$((failures + 1))
-        echo "FAILED: no \"$2\" in $1:"
-        head -5 "$1"
-    fi
-}
-
-ok() {
-    checks=$((checks + 1))
-    if ! "$@"; then
-        failures=$((failures + 1))
-        echo "FAILED: $*"
-    fi
-}
 
 check() {
     ok /usr/bin/python3 "$here/map_check.py" "$@"
@@ -146,5 +109,4 @@ expect 1 dumpinfo --map no-such-file
 expect 2 dumpinfo --map
 
 cd / && rm -rf "$DUMPIO_SCRATCH"
-echo "$checks checks, $failures failures"
-[ "$failures" = 0 ]
+finish
