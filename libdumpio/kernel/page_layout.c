@@ -5,6 +5,7 @@
  * Reference: include/linux/mm_types.h, page-flags.h, mm.h of those versions; vmcoreinfo.rst.
  * Does not handle: kernels that have neither VMCOREINFO, BTF nor a vmlinux.
  */
+#include "facts.h"
 #include "pages.h"
 
 #include <stdio.h>
@@ -13,7 +14,7 @@
 
 struct layout {
     struct dio_page_layout *l;
-    const struct dio_kernel *k;
+    struct dio_kernel *k;
     struct dumpio_error *err;
 };
 
@@ -130,9 +131,10 @@ static int flags(const struct layout *c)
     l->pg_reserved = bit(c, "PG_reserved", old ? o->reserved : (uint8_t)(l->pg_private - 1));
     /* since 4.10 PG_swapcache shares its bit with PG_owner_priv_1 */
     bool shared = l->pg_swapcache < l->pg_private && !old;
+    bool follows = shared && dio_kernel_before(c->k, 6, 12, 0);
     l->pg_swapbacked = bit(c, "PG_swapbacked",
-                           shared ? (uint8_t)(l->pg_private + 6) : DIO_NO_BIT);
-    return 0;
+                           follows ? (uint8_t)(l->pg_private + 6) : DIO_NO_BIT);
+    return shared && l->pg_swapbacked == DIO_NO_BIT ? missing(c, "NUMBER(PG_swapbacked)") : 0;
 }
 
 /* ---- types ------------------------------------------------------------------------------------ */
@@ -266,7 +268,15 @@ static int orders(const struct layout *c)
     return 0;
 }
 
-static void huge(const struct layout *c)
+/* Was this kernel built with hugetlb? Its functions are in kallsyms (6.0 and later). */
+static bool has_hugetlb(const struct layout *c)
+{
+    static const char *const function[] = {"hugetlb_fault"};
+    uint64_t addr = 0;
+    return !dio_kallsyms_find(c->k, function, 1, &addr, NULL) && addr;
+}
+
+static int huge(const struct layout *c)
 {
     struct dio_page_layout *l = c->l;
     uint64_t symbol;
@@ -294,10 +304,13 @@ static void huge(const struct layout *c)
         l->huge_off = l->lru;
         l->huge_size = l->word;
     }
+    return l->huge_mark == DIO_HUGE_NONE && has_hugetlb(c)
+               ? missing(c, "the mark of hugetlb pages (NUMBER(PAGE_HUGETLB_MAPCOUNT_VALUE), "
+                            "PG_hugetlb or HUGETLB_PAGE_DTOR)")
+               : 0;
 }
 
-int dio_page_layout(struct dio_page_layout *l, const struct dio_kernel *k,
-                    struct dumpio_error *err)
+int dio_page_layout(struct dio_page_layout *l, struct dio_kernel *k, struct dumpio_error *err)
 {
     struct layout c = {l, k, err};
     int64_t size;
@@ -315,7 +328,7 @@ int dio_page_layout(struct dio_page_layout *l, const struct dio_kernel *k,
     if (!rc)
         rc = orders(&c);
     if (!rc)
-        huge(&c);
+        rc = huge(&c);
     l->max_compound = LARGEST_PAGE_SHIFT;
     for (uint64_t page = k->page_size; page > 1; page >>= 1)
         l->max_compound--;

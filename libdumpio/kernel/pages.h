@@ -106,8 +106,7 @@ struct dio_page_layout {
 };
 
 /* From the kernel's facts. The error names the first fact that is missing and where to get it. */
-int dio_page_layout(struct dio_page_layout *l, const struct dio_kernel *k,
-                    struct dumpio_error *err);
+int dio_page_layout(struct dio_page_layout *l, struct dio_kernel *k, struct dumpio_error *err);
 
 static inline uint64_t dio_record_word(const struct dio_page_layout *l, const uint8_t *r,
                                        unsigned off)
