@@ -28,7 +28,8 @@ static int find_vmcoreinfo(struct dumpio_dump *d, struct dumpio_error *err)
     int rc = dio_vmcoreinfo_find(&d->mem, &text, &len, &order, err);
     if (rc == DUMPIO_END)
         return dio_fail(err, DUMPIO_E_ABSENT, DUMPIO_NO_OFFSET,
-                        "no VMCOREINFO in the file nor in the memory");
+                        "no VMCOREINFO in the file nor in the memory; --vmlinux=FILE supplies "
+                        "what it would tell");
     if (rc)
         return rc;
     if (order)

@@ -272,6 +272,7 @@ static int filter(struct filter_request *r, struct dumpio_dump *d, const char *p
         .keep_unknown = r->keep_unknown,
         .freed = (wanted & DUMPIO_BIT(DUMPIO_CLASS_FREED)) != 0 || r->dry_run,
     };
+    bool writing = false; /* then the arguments may turn out wrong */
     int rc = 0, code;
     if (r->input_digest)
         rc = note_input_digest(r, d, &err);
@@ -286,6 +287,7 @@ static int filter(struct filter_request *r, struct dumpio_dump *d, const char *p
         return code;
     }
     for (unsigned i = 0; !rc; i++) {
+        writing = true;
         unsigned set = r->exclude | (r->n_levels ? dumpio_level_set(r->levels[i]) : 0);
         rc = write_once(r, d, c, path, set, &result, &err);
         if (!did_not_fit(rc, &err) || i + 1 >= r->n_levels)
@@ -295,8 +297,8 @@ static int filter(struct filter_request *r, struct dumpio_dump *d, const char *p
         rc = 0;
     }
     if (rc)
-        code = rc == DUMPIO_E_ARG ? opt_usage_error(&spec, "%s", err.message)
-                                  : ui_error(&r->ui, &err);
+        code = rc == DUMPIO_E_ARG && writing ? opt_usage_error(&spec, "%s", err.message)
+                                             : ui_error(&r->ui, &err);
     else
         code = result_code(r, &result, c, path);
     if (!rc)

@@ -160,7 +160,7 @@ static bool is_tail(const struct dio_page_layout *l, const uint8_t *r, uint64_t 
     if ((dio_record_flags(l, r) & l->tail_flags) != l->tail_flags)
         return false;
     *head = dio_record_word(l, r, l->first_page);
-    return *head != virt; /* to 2.6.11 the head has the same marks, and points to itself */
+    return *head != virt; /* to 2.6.21 the head has the same marks, and points to itself */
 }
 
 /* The order that the second record holds; 0 when it is impossible for a head at pfn. */

@@ -59,7 +59,8 @@ int dio_kallsyms_find(struct dio_kernel *k, const char *const *names, size_t n, 
 
 /*
  * From a vmlinux: structs, enumerators, symbols (moved by the kernel's KASLR offset, as the
- * VMCOREINFO text given, or none, tells), the release as OSRELEASE=, utsname's machine as MACHINE=. An image of
+ * VMCOREINFO text given, or none, tells), the release as OSRELEASE=, utsname's
+ * version and machine as VERSION= and MACHINE=. An image of
  * another kernel than the VMCOREINFO's is an error (build id, else release).
  * DUMPIO_E_UNSUPPORTED when built without libdw.
  */

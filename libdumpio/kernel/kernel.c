@@ -10,6 +10,7 @@
 
 #define UTS_FIELD 65u           /* bytes of each of the six strings */
 #define UTS_RELEASE (2 * UTS_FIELD)
+#define UTS_VERSION (3 * UTS_FIELD)
 #define UTS_MACHINE (4 * UTS_FIELD)
 #define UTS_SLACK 64u           /* uts_namespace.name is searched within so many bytes */
 #define UTS_WINDOW (UTS_SLACK + 6 * UTS_FIELD)
@@ -190,6 +191,18 @@ int dio_kernel_uts(struct dio_kernel *k, uint8_t fields[390], struct dumpio_erro
     return 0;
 }
 
+/* The build, when a vmlinux tells it: two of one release may differ in every offset. */
+static int check_version(const struct dio_kernel *k, const uint8_t *uts, struct dumpio_error *err)
+{
+    size_t n;
+    const char *version = dio_vmcoreinfo_value(k->text, k->len, "VERSION", &n);
+    if (!version || field_is(uts, version, n))
+        return 0;
+    return dio_fail(err, DUMPIO_E_ARG, DUMPIO_NO_OFFSET,
+                    "the vmlinux is of another build of this kernel: its version is %.*s, the "
+                    "dump's %.64s", (int)n, version, (const char *)uts);
+}
+
 static int check_release(struct dio_kernel *k, struct dumpio_error *err)
 {
     uint8_t uts[6 * UTS_FIELD];
@@ -198,7 +211,7 @@ static int check_release(struct dio_kernel *k, struct dumpio_error *err)
         return rc;
     memcpy(k->machine, uts + UTS_MACHINE, UTS_FIELD);
     k->machine[UTS_FIELD] = '\0';
-    return 0;
+    return check_version(k, uts + UTS_VERSION, err);
 }
 
 static int check_root(struct dio_kernel *k, uint64_t root_phys, struct dumpio_error *err)

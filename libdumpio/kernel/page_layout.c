@@ -188,7 +188,7 @@ static int heads(const struct layout *c)
     if (old) {
         l->head_flags = (uint64_t)1 << old->compound;
         l->tail_flags = l->head_flags;
-        if (!dio_kernel_before(c->k, 2, 6, 12))
+        if (!dio_kernel_before(c->k, 2, 6, 22)) /* before, heads and tails were marked alike */
             l->tail_flags |= (uint64_t)1 << old->reclaim;
         return 0;
     }

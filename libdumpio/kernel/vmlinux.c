@@ -81,6 +81,32 @@ static bool release_of_banner(const struct dio_image *im, char release[UTS_FIELD
            banner_at(im, dio_get_word(pointer, im->order, im->word), release);
 }
 
+/*
+ * utsname's version ends the banner: "... (compiler) #1 SMP date". False when it is not to be had.
+ */
+static bool version_of_banner(const struct dio_image *im, char version[UTS_FIELD])
+{
+    const struct dio_image_symbol *s = dio_image_symbol(im, "linux_banner");
+    char text[1024] = "";
+    uint8_t pointer[8];
+    size_t n = s ? dio_image_read(im, s->addr, text, sizeof(text) - 1) : 0;
+    if (n && memcmp(text, BANNER, sizeof(BANNER) - 1) != 0 &&
+        dio_image_read(im, s->addr, pointer, im->word) == im->word)
+        n = dio_image_read(im, dio_get_word(pointer, im->order, im->word), text,
+                           sizeof(text) - 1);
+    if (n < sizeof(BANNER) || memcmp(text, BANNER, sizeof(BANNER) - 1) != 0)
+        return false;
+    text[n] = '\0';
+    text[strcspn(text, "\n")] = '\0';
+    const char *at = strstr(text, ") #");
+    for (const char *next = at; next; next = strstr(at + 1, ") #"))
+        at = next;
+    if (!at || strlen(at + 2) >= UTS_FIELD)
+        return false;
+    memcpy(version, at + 2, strlen(at + 2) + 1);
+    return true;
+}
+
 /* struct new_utsname begins `system_utsname`, and lies not far inside `init_uts_ns`. */
 static bool release_of_uts(const struct dio_image *im, const char *name, char release[UTS_FIELD])
 {
@@ -244,6 +270,9 @@ static int facts(struct dio_image *im, const struct told *t, struct dio_facts *f
         return rc;
     if (*release)
         dio_facts_line(f, "OSRELEASE", release);
+    char version[UTS_FIELD];
+    if (version_of_banner(im, version))
+        dio_facts_line(f, "VERSION", version);
     const struct dio_arch *arch = dio_arch_by_elf(im->machine);
     if (arch && arch->word == im->word)
         dio_facts_line(f, "MACHINE", dio_arch_uts(arch->name, im->order));
