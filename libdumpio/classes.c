@@ -8,6 +8,7 @@
 #include "plug/decode.h"
 #include "progress.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -167,12 +168,56 @@ static int run(struct pass *p, const struct dumpio_env *env, struct dumpio_error
 
 /* ---- the kernel's facts ------------------------------------------------------------------------ */
 
-/* Open the classifier; what VMCOREINFO lacks may be in the dump's BTF. */
+/* Open the classifier; what VMCOREINFO lacks may be in the dump's BTF. *checked: that was read. */
 static int open_classifier(struct dio_classifier *how, struct dio_kernel *k, bool freed,
-                           struct dumpio_error *err)
+                           bool *checked, struct dumpio_error *err)
 {
-    int rc = dio_kernel_complete_facts(k, err);
-    return rc ? rc : dio_classifier_open(how, k, freed, err);
+    int rc = dio_classifier_open(how, k, freed, err);
+    *checked = rc == DUMPIO_E_ABSENT;
+    if (!*checked)
+        return rc;
+    struct dumpio_error first = err ? *err : (struct dumpio_error){0};
+    rc = dio_kernel_complete_facts(k, err);
+    if (rc)
+        return rc;
+    rc = dio_classifier_open(how, k, freed, err);
+    if (rc == DUMPIO_E_ABSENT && err)
+        *err = first;
+    return rc;
+}
+
+/* The check of the kernel's facts, which needs no more than a processor and may go on beside. */
+struct fact_check {
+    struct dio_kernel *k;
+    pthread_t thread;
+    bool started;
+    int rc;
+    struct dumpio_error err;
+};
+
+static void *check_facts(void *arg)
+{
+    struct fact_check *f = arg;
+    f->rc = dio_kernel_check_facts(f->k, &f->err);
+    return NULL;
+}
+
+static void start_check(struct fact_check *f, struct dio_kernel *k, const struct dumpio_env *env)
+{
+    *f = (struct fact_check){.k = k};
+    bool beside = !env || env->threads != 1;
+    f->started = beside && !pthread_create(&f->thread, NULL, check_facts, f);
+    if (!f->started)
+        check_facts(f);
+}
+
+static int end_check(struct fact_check *f, struct dumpio_error *err)
+{
+    if (f->started)
+        pthread_join(f->thread, NULL);
+    if (f->rc && err)
+        *err = f->err;
+    return f->rc;
 }
 
 static int copy_nodes(struct dumpio_classes *c, const struct dio_memmap *m,
@@ -200,9 +245,13 @@ static int classify(struct dumpio_classes *c, struct dumpio_dump *d, bool freed,
             *err = why;
         return dio_context(err, why.status, "the kernel's view of its pages cannot be had");
     }
-    int rc = open_classifier(&how, d->kernel, freed, err);
+    bool checked;
+    int rc = open_classifier(&how, d->kernel, freed, &checked, err);
     if (rc)
         return rc;
+    struct fact_check check = {0};
+    if (!checked)
+        start_check(&check, d->kernel, env);
     struct pass p = {.c = c, .how = &how};
     c->page_size = (uint32_t)d->kernel->page_size;
     c->info.page_size = c->page_size;
@@ -212,6 +261,9 @@ static int classify(struct dumpio_classes *c, struct dumpio_dump *d, bool freed,
         rc = copy_nodes(c, how.memmap, err);
     if (!rc)
         rc = run(&p, env, err);
+    int facts = checked ? 0 : end_check(&check, err);
+    if (facts) /* names the fact, whatever else went wrong for it */
+        rc = facts;
     if (!rc)
         rc = dio_freed_pages(&how, &c->freed, err);
     if (!rc) {

@@ -23,23 +23,31 @@ static int append(struct dio_kernel *k, const struct dio_facts *f, struct dumpio
     return 0;
 }
 
+/* The facts of the dump's BTF; none when it has none, or none that can be read. */
+static int btf(struct dio_kernel *k, struct dio_facts *f, struct dumpio_error *err)
+{
+    struct dumpio_error e = {0};
+    int rc = dio_btf_facts(k, f, &e);
+    if (rc == DIO_BTF_DIFFERS)
+        return dio_fail(err, DUMPIO_E_CORRUPT, DUMPIO_NO_OFFSET,
+                        "%s: one of them is damaged, or of another kernel", e.message);
+    return rc == DUMPIO_E_NOMEM || f->failed ? dio_nomem(err, "the kernel's facts") : 0;
+}
+
+int dio_kernel_check_facts(struct dio_kernel *k, struct dumpio_error *err)
+{
+    struct dio_facts f = {0};
+    int rc = btf(k, &f, err);
+    dio_facts_free(&f);
+    return rc;
+}
+
 int dio_kernel_complete_facts(struct dio_kernel *k, struct dumpio_error *err)
 {
     struct dio_facts f = {0};
-    if (k->facts_complete)
-        return 0;
-    struct dumpio_error e = {0};
-    int rc = dio_btf_facts(k, &f, &e);
-    if (rc == DIO_BTF_DIFFERS)
-        rc = dio_fail(err, DUMPIO_E_CORRUPT, DUMPIO_NO_OFFSET,
-                      "%s: one of them is damaged, or of another kernel", e.message);
-    else if (rc == DUMPIO_E_NOMEM || f.failed)
-        rc = dio_nomem(err, "the kernel's facts");
-    else if (rc)
-        rc = 0; /* no BTF, or none that can be read */
-    else if (f.len)
+    int rc = btf(k, &f, err);
+    if (!rc && f.len)
         rc = append(k, &f, err);
     dio_facts_free(&f);
-    k->facts_complete = !rc;
     return rc;
 }

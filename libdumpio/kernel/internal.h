@@ -90,7 +90,6 @@ struct dio_kernel {
     char machine[66];       /* utsname.machine as read back; "" when it was not */
     struct dio_kernel_layout layout;
     struct dio_memmap *memmap; /* once it was asked for */
-    int facts_complete;        /* dio_kernel_complete_facts was here */
 };
 
 struct dio_kernel_arch {
@@ -138,9 +137,11 @@ void dio_kernel_add_linear(struct dio_kernel *k, uint64_t virt, uint64_t size, u
 void dio_kernel_text_run(struct dio_kernel *k, uint64_t virt, uint64_t low, uint64_t high);
 
 /*
- * Take what VMCOREINFO lacks from the dump's own BTF, once. Where both have a fact they must agree,
- * else DUMPIO_E_CORRUPT names it. No BTF is no error.
+ * Hold the kernel's facts against the dump's own BTF: where both have one they must agree, else
+ * DUMPIO_E_CORRUPT names it. No BTF is no error. Other threads may use k meanwhile.
  */
+int dio_kernel_check_facts(struct dio_kernel *k, struct dumpio_error *err);
+/* The same, and take over what VMCOREINFO lacks. Not while other threads use k. */
 int dio_kernel_complete_facts(struct dio_kernel *k, struct dumpio_error *err);
 
 /* The kernel's memory map, read at the first call and kept. Not while other threads ask. */
