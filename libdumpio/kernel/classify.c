@@ -248,6 +248,16 @@ static void broken(const struct window *x, uint64_t *count, uint64_t pfn)
     x->sums->broken_pfn = pfn;
 }
 
+/* Is the last record of a compound page of this order a tail of its head at virt? Unread: yes. */
+static bool ends_there(const struct window *x, uint64_t pfn, uint64_t virt, unsigned order)
+{
+    uint8_t room[1024];
+    uint64_t last, head;
+    if (!dio_memmap_virt(x->c->memmap, pfn + ((uint64_t)1 << order) - 1, &last))
+        return false;
+    return !read_few(x, last, room, 1) || (is_tail(x->l, room, last, &head) && head == virt);
+}
+
 /*
  * The page whose records begin at `r` (two of them; `two` false: the second cannot be read). False
  * when it is marked as a head and turns out to be a tail (of a hugetlb page whose own records are
@@ -275,6 +285,8 @@ static bool look_at_head(const struct window *x, const uint8_t *r, bool two, uin
         return false;
     }
     unsigned order = order_of(l, second, pfn);
+    if (order && !ends_there(x, pfn, virt, order))
+        order = 0;
     if (!order)
         broken(x, &x->sums->broken_heads, pfn);
     else
@@ -365,6 +377,7 @@ static void fill(const struct window *x, size_t i, uint64_t pages, enum dumpio_c
     }
 }
 
+/* r: its record, when it hangs on a free list. */
 static uint64_t free_block(struct window *x, size_t i, const uint8_t *r, uint64_t order)
 {
     uint64_t pfn = x->pfn + i;
@@ -373,7 +386,7 @@ static uint64_t free_block(struct window *x, size_t i, const uint8_t *r, uint64_
         fill(x, i, 1, DUMPIO_CLASS_KERNEL);
         return 1;
     }
-    if (x->l->free_mark != DIO_FREE_LISTS)
+    if (r && x->l->free_mark != DIO_FREE_LISTS)
         sample_link(x, r, x->virt + i * x->l->size);
     fill(x, i, (uint64_t)1 << order, DUMPIO_CLASS_FREE);
     return (uint64_t)1 << order;
@@ -415,8 +428,7 @@ static int one_page(struct window *x, size_t i, uint64_t *pages, struct dumpio_e
         return 0;
     }
     if (dio_type_is(dio_record_type(l, r), l->has_unaccepted, l->unaccepted)) {
-        *pages = (uint64_t)1 << l->max_order;
-        fill(x, i, *pages, DUMPIO_CLASS_FREE);
+        *pages = free_block(x, i, NULL, l->max_order);
         return 0;
     }
     if (!look_at_head(x, r, !x->w->bad[i + 1], pfn, virt, &h, &head)) {

@@ -56,14 +56,14 @@ static uint8_t bit(const struct layout *c, const char *name, uint8_t otherwise)
     return otherwise;
 }
 
-/* NUMBER(name) as the u32 that _mapcount is compared with. */
+/* NUMBER(name) as the u32 that _mapcount is compared with: below -1, as mapped pages never are. */
 static bool type_value(const struct layout *c, const char *name, uint32_t *value)
 {
     int64_t v;
     if (!dio_kernel_number(c->k, "NUMBER", name, &v))
         return false;
     *value = (uint32_t)v;
-    return true;
+    return (int32_t)*value < -1;
 }
 
 /* ---- members ---------------------------------------------------------------------------------- */
@@ -86,7 +86,7 @@ static int members(const struct layout *c)
         rc = need(c, "page.page_type", 4, &l->mapcount);
     if (!rc && !offset(c, "page._refcount", 4, &l->refcount))
         rc = need(c, "page._count", 4, &l->refcount);
-    l->free_count = dio_kernel_before(c->k, 2, 6, 16) ? -1 : 0;
+    l->free_count = dio_kernel_before(c->k, 2, 6, 17) ? -1 : 0;
     return rc;
 }
 
@@ -102,7 +102,7 @@ static const struct old_flags *old_flags(const struct dio_kernel *k)
     static const struct old_flags v2_6_9 = {5, 7, 11, 12, 16, DIO_NO_BIT, 15, 18};
     static const struct old_flags v2_6_15 = {5, 7, 10, 11, 15, DIO_NO_BIT, 14, 17};
     static const struct old_flags v2_6_17 = {5, 7, 10, 11, 15, 19, 14, 17};
-    if (dio_kernel_before(k, 2, 6, 12))
+    if (dio_kernel_before(k, 2, 6, 13)) /* PG_highmem was bit 8 */
         return &v2_6_9;
     if (dio_kernel_before(k, 2, 6, 17))
         return &v2_6_15;
