@@ -10,6 +10,7 @@
 #include "pipeline.h"
 #include "progress.h"
 #include "ram.h"
+#include "stack.h"
 #include "transcode.h"
 
 #include <stdio.h>
@@ -457,9 +458,15 @@ static int run(struct conversion *c, struct dumpio_error *err)
 static int open_sink(struct conversion *c, const char *path, struct dumpio_error *err)
 {
     struct dio_file_out_options o = {.force = c->options->force, .no_sync = c->options->no_sync};
+    const struct dio_layer_options around = {
+        .level = c->options->wrap_level ? c->options->wrap_level : DUMPIO_LEVEL_DEFAULT,
+        .keys = dio_keys_inside(c->options->keys),
+    };
     int rc = dio_file_create(&c->out, path, &o, err);
     if (!rc && c->options->filter && c->options->filter->max_bytes)
         rc = dio_limit_out(&c->out, c->options->filter->max_bytes, err);
+    if (!rc)
+        rc = dio_stack_create(&c->out, path, c->options->wrap, &around, c->env, err);
     if (rc)
         return rc;
     bool must_seek = c->target->flags & DIO_FORMAT_SEEKS;

@@ -8,6 +8,7 @@
 #include "kernel/kernel.h"
 #include "filter.h"
 #include "plug/format.h"
+#include "stack.h"
 
 #include <pthread.h>
 
@@ -18,8 +19,10 @@ struct dumpio_dump {
     void *self; /* the format's */
     struct dio_model *model;
     const struct dumpio_info *info;
-    struct dio_bytes **parts;
+    struct dio_bytes **parts; /* what is inside their containers */
     size_t n_parts;
+    uint32_t joined;          /* files that part 0 was joined from; 0 = not joined */
+    char containers[DIO_STACK_NAMES];
     struct dumpio_env env;
     struct dumpio_open_options options;
     struct dio_page_cache *cache;

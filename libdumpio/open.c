@@ -7,6 +7,7 @@
 #include "layers/flat.h"
 #include "model_core.h"
 #include "plug/decode.h"
+#include "stack.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,6 +28,7 @@ static int read_head(struct dio_bytes *b, uint8_t *head, size_t *n, struct dumpi
     return dio_read_some(b, 0, head, DIO_PROBE_SIZE, n, err);
 }
 
+/* A stream goes to a temporary file as it is; a flattened one is undone on the way. */
 static int open_stream(struct dio_bytes **out, int fd, uint8_t *head,
                        const struct dumpio_env *env, bool *flat, struct dumpio_error *err)
 {
@@ -43,31 +45,62 @@ static int open_stream(struct dio_bytes **out, int fd, uint8_t *head,
     return rc;
 }
 
-/* One file with its layers undone; *flat tells whether it was flattened. */
-static int open_part(struct dio_bytes **out, const char *path, uint8_t *head,
-                     const struct dumpio_env *env, bool *flat, struct dumpio_error *err)
+/* One file as it lies there. */
+static int open_source(struct dumpio_dump *d, const char *path, uint8_t *head, bool *flat,
+                       struct dumpio_error *err)
 {
     struct dio_file_in in;
-    size_t n;
+    struct dio_bytes **out = &d->parts[d->n_parts];
+    *flat = false;
     int rc = dio_file_open(&in, path, err);
     if (rc)
         return rc;
-    if (!in.bytes)
-        return open_stream(out, in.fd, head, env, flat, err);
-    struct dio_bytes *b = in.bytes;
-    rc = read_head(b, head, &n, err);
-    *flat = !rc && dio_flat_probe(head, n);
-    if (*flat) {
-        struct dio_bytes *inner;
-        rc = dio_flat_open(&inner, b, env, err);
-        if (!rc)
-            b = inner;
+    if (in.bytes)
+        *out = in.bytes;
+    else
+        rc = open_stream(out, in.fd, head, &d->env, flat, err);
+    d->n_parts += !rc;
+    return rc;
+}
+
+/* Does the file begin like something known, a container or a dump? */
+static int is_recognised(struct dio_bytes *b, uint8_t *head, bool *yes, struct dumpio_error *err)
+{
+    size_t n;
+    int rc = read_head(b, head, &n, err);
+    *yes = !rc && dio_stack_knows(head, n);
+    for (size_t i = 0; !rc && !*yes && dio_formats[i]; i++)
+        *yes = dio_formats[i]->probe && !(dio_formats[i]->flags & DIO_FORMAT_ON_REQUEST) &&
+               dio_formats[i]->probe(head, n) > 0;
+    return rc;
+}
+
+/*
+ * Several files of which only one begins like anything: the pieces of one file, that one first, the
+ * others in the order given.
+ */
+static int join_pieces(struct dumpio_dump *d, uint8_t *head, struct dumpio_error *err)
+{
+    size_t first = 0, known = 0;
+    for (size_t i = 0; i < d->n_parts; i++) {
+        bool yes;
+        int rc = is_recognised(d->parts[i], head, &yes, err);
+        if (rc)
+            return rc;
+        if (yes && !known++)
+            first = i;
     }
-    if (rc) {
-        dio_bytes_close(b);
+    if (d->n_parts < 2 || known != 1)
+        return 0;
+    struct dio_bytes *b = d->parts[first];
+    memmove(&d->parts[1], &d->parts[0], first * sizeof(struct dio_bytes *));
+    d->parts[0] = b;
+    int rc = dio_concat(&b, d->parts, d->n_parts, err);
+    if (rc)
         return rc;
-    }
-    *out = b;
+    d->joined = (uint32_t)d->n_parts;
+    d->parts[0] = b;
+    d->n_parts = 1;
     return 0;
 }
 
@@ -129,12 +162,12 @@ static int check_model(const struct dumpio_dump *d, struct dumpio_error *err)
                     d->parts[0]->name, i->unit);
 }
 
-static int open_format(struct dumpio_dump *d, bool flat, struct dumpio_error *err)
+static int open_format(struct dumpio_dump *d, struct dumpio_error *err)
 {
     struct dumpio_info *i = dio_model_info(d->model);
     i->format = d->format->name;
-    i->containers = flat ? "flattened" : "";
-    i->parts = (uint32_t)d->n_parts;
+    i->containers = d->containers;
+    i->parts = d->joined ? d->joined : (uint32_t)d->n_parts;
     for (size_t p = 0; p < d->n_parts; p++) {
         i->file_size += d->parts[p]->size;
         i->truncated |= d->parts[p]->truncated;
@@ -165,26 +198,55 @@ static struct dio_mem_reader *mem_new_reader(void *ctx)
     return dio_large_reader_new(ctx);
 }
 
-static int open_parts(struct dumpio_dump *d, const char *const *paths, size_t n, uint8_t *head,
-                      bool *flat, struct dumpio_error *err)
+/* What lies beside the parts of a split set, and is none of them. */
+static bool is_sidecar(const struct dumpio_dump *d, const char *path)
 {
-    for (size_t i = 0; i < n; i++) {
-        bool f = false;
-        int rc = open_part(&d->parts[i], paths[i], head, &d->env, &f, err);
-        if (rc)
-            return rc;
-        d->n_parts++;
-        *flat |= f;
+    static const char *const ends[] = {".manifest.json", ".sha256", ".manifest.json.age", ".sig"};
+    size_t len = strlen(path);
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        size_t n = strlen(ends[i]);
+        if (len > n && !memcmp(path + len - n, ends[i], n)) {
+            dio_note(&d->env, DUMPIO_NOTE, "%s is no part: not looked at", path);
+            return true;
+        }
     }
-    return 0;
+    return false;
+}
+
+/* All files, joined where they are pieces of one, their containers undone. */
+static int open_parts(struct dumpio_dump *d, const char *const *paths, size_t n, uint8_t *head,
+                      struct dumpio_error *err)
+{
+    const struct dio_layer_options o = {.keys = dio_keys_inside(d->options.keys)};
+    bool flat = false;
+    int rc = 0;
+    for (size_t i = 0; i < n && !rc; i++) {
+        bool unwrapped;
+        if (n > 1 && is_sidecar(d, paths[i]))
+            continue;
+        rc = open_source(d, paths[i], head, &unwrapped, err);
+        flat |= !rc && unwrapped;
+    }
+    if (!rc && !d->n_parts)
+        rc = dio_fail(err, DUMPIO_E_ARG, DUMPIO_NO_OFFSET, "none of the files is a part of a dump");
+    if (!rc)
+        rc = join_pieces(d, head, err);
+    for (size_t i = 0; i < d->n_parts && !rc; i++) {
+        char names[DIO_STACK_NAMES];
+        rc = dio_stack_open(&d->parts[i], head, &o, &d->env, names, err);
+        if (!i)
+            memcpy(d->containers, names, sizeof names);
+    }
+    if (flat && !*d->containers)
+        snprintf(d->containers, sizeof d->containers, "flattened");
+    return rc;
 }
 
 static int open_all(struct dumpio_dump *d, const char *const *paths, size_t n, uint8_t *head,
                     struct dumpio_error *err)
 {
-    bool flat = false;
     size_t len;
-    int rc = open_parts(d, paths, n, head, &flat, err);
+    int rc = open_parts(d, paths, n, head, err);
     if (!rc)
         rc = read_head(d->parts[0], head, &len, err);
     if (!rc)
@@ -196,7 +258,7 @@ static int open_all(struct dumpio_dump *d, const char *const *paths, size_t n, u
     if (!rc)
         rc = dio_model_new(&d->model, err);
     if (!rc)
-        rc = open_format(d, flat, err);
+        rc = open_format(d, err);
     if (!rc) {
         d->cache = dio_page_cache_new(d);
         d->mem = (struct dio_mem){d, mem_read, mem_next_run, d->info, mem_new_reader,

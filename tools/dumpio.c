@@ -14,6 +14,7 @@ static const struct {
     const char *what;
 } tools[] = {
     {"conv", dumpconv_main, "convert and recompress"},
+    {"crypt", dumpcrypt_main, "encrypt and decrypt (age format)"},
     {"filter", dumpfilter_main, "leave pages out by what the dumped kernel says of them"},
     {"info", dumpinfo_main, "say what a dump is and what is in it"},
     {"verify", dumpverify_main, "check a dump, compare two, print digests"},

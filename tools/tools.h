@@ -6,6 +6,7 @@
 #define TOOLS_H
 
 int dumpconv_main(int argc, char **argv);
+int dumpcrypt_main(int argc, char **argv);
 int dumpfilter_main(int argc, char **argv);
 int dumpinfo_main(int argc, char **argv);
 int dumpverify_main(int argc, char **argv);

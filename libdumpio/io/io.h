@@ -30,6 +30,10 @@ int dio_stream_read(int fd, void *buf, size_t len, size_t *got, struct dumpio_er
 int dio_spool(struct dio_bytes **out, int fd, const uint8_t *head, size_t head_len,
               const struct dumpio_env *env, struct dumpio_error *err);
 
+/* The n sources one behind the other, named as the first. Takes them on success only. */
+int dio_concat(struct dio_bytes **out, struct dio_bytes *const *parts, size_t n,
+               struct dumpio_error *err);
+
 /* ---- sinks ---------------------------------------------------------------------------------- */
 
 struct dio_file_out_options {

@@ -4,6 +4,7 @@
  * format: makedumpfile's IMPLEMENTATION and makedumpfile.h.
  * Not for streams (flat_unwrap.c), and not for what is inside.
  */
+#include "layers.h"
 #include "flat_overlap.h"
 #include "flat_segments.h"
 
@@ -366,3 +367,18 @@ int dio_flat_open(struct dio_bytes **out, struct dio_bytes *below, const struct 
     *out = &f->b;
     return 0;
 }
+
+static int layer_open(struct dio_bytes **out, struct dio_bytes *below,
+                      const struct dio_layer_options *o, const struct dumpio_env *env,
+                      struct dumpio_error *err)
+{
+    (void)o;
+    return dio_flat_open(out, below, env, err);
+}
+
+static int layer_probe(const uint8_t *head, size_t n)
+{
+    return dio_flat_probe(head, n) ? 100 : 0;
+}
+
+const struct dio_layer dio_layer_flat = {"flattened", "", layer_probe, layer_open, NULL};

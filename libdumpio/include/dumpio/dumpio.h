@@ -196,6 +196,8 @@ struct dumpio_info {
 
 struct dumpio_dump;
 
+struct dumpio_keys;
+
 struct dumpio_open_options {
     const char *from;   /* format name; NULL = detect. Needed for "raw" only */
     const char *arch;   /* for formats that do not say: architecture; NULL = unknown */
@@ -203,6 +205,7 @@ struct dumpio_open_options {
     const char *vmlinux;    /* the kernel's image with DWARF and symbols: facts that VMCOREINFO
                                lacks; NULL = none */
     const char *vmcoreinfo; /* file with a VMCOREINFO text, instead of the dump's; NULL = none */
+    const struct dumpio_keys *keys; /* to open encrypted files with (dumpio/crypt.h); NULL = none */
 };
 
 /*
@@ -361,6 +364,10 @@ struct dumpio_convert_options {
     int flatten;        /* write a flattened stream even to a file */
     int no_sync;        /* do not wait for the disk */
     const struct dumpio_filter *filter; /* NULL = everything */
+    const char *wrap;   /* containers around the output: "zst", "zst,age", "none"; NULL: as the
+                           suffixes of its name say */
+    int wrap_level;     /* of the compressing container; 0 = its default */
+    const struct dumpio_keys *keys; /* encrypt for their recipients; NULL = do not encrypt */
 };
 
 #define DUMPIO_LEVEL_DEFAULT INT32_MIN

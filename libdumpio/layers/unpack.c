@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Unpacking once from the start into a temporary file.
+ * No on-disk format. What one damaged unit held is not given out: its checksum cannot tell which of
+ * its bytes are right.
+ */
+#include "unpack.h"
+
+#include "scratch.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define FEED (1u << 18)  /* bytes read at once */
+#define ROOM (1u << 20)  /* bytes unpacked at once */
+#define EXPANSION_MAX (UINT64_C(1) << 50)
+
+int dio_feed_need(struct dio_feed *f, size_t n, bool *all, struct dumpio_error *err)
+{
+    while (f->len - f->pos < n) {
+        size_t got;
+        memmove(f->buf, f->buf + f->pos, f->len - f->pos);
+        f->len -= f->pos;
+        f->pos = 0;
+        int rc = dio_read_some(f->below, f->end, f->buf + f->len, FEED - f->len, &got, err);
+        if (rc)
+            return rc;
+        f->len += got;
+        f->end += got;
+        if (!got)
+            break;
+    }
+    *all = f->len - f->pos >= n;
+    return 0;
+}
+
+/* ---- the source ------------------------------------------------------------------------------ */
+
+struct unpacked {
+    struct dio_bytes b;
+    struct dio_bytes *below; /* kept for its name */
+    struct dio_scratch s;
+};
+
+static int unpacked_read_at(struct dio_bytes *b, uint64_t off, void *buf, size_t len, size_t *got,
+                            struct dumpio_error *err)
+{
+    return dio_scratch_get(&((struct unpacked *)b)->s, off, buf, len, got, err);
+}
+
+static void unpacked_close(struct dio_bytes *b)
+{
+    struct unpacked *u = (struct unpacked *)b;
+    dio_scratch_close(&u->s);
+    dio_bytes_close(u->below);
+    free(u);
+}
+
+static const struct dio_bytes_ops bytes_ops = {unpacked_read_at, NULL, unpacked_close};
+
+/* ---- filling it ------------------------------------------------------------------------------ */
+
+struct progress {
+    uint64_t packed, plain; /* places where the current unit starts */
+};
+
+/* Step until the end, or an error. */
+static int steps(struct unpacked *u, struct dio_feed *in, const struct dio_unpack_ops *ops,
+                 void *ctx, uint8_t *out, struct progress *unit, struct dumpio_error *err)
+{
+    enum dio_step what = DIO_STEP_MORE;
+    while (what != DIO_STEP_END) {
+        size_t made = 0;
+        int rc = ops->step(ctx, in, out, ROOM, &made, &what, err);
+        if (!rc || rc == DUMPIO_E_TRUNCATED) {
+            int put = dio_scratch_put(&u->s, out, made, err);
+            rc = put ? put : rc;
+        }
+        if (rc)
+            return rc;
+        if (what == DIO_STEP_UNIT)
+            *unit = (struct progress){dio_feed_at(in), u->s.size};
+        if (u->s.size > EXPANSION_MAX)
+            return dio_fail(err, DUMPIO_E_LIMIT, dio_feed_at(in),
+                            "unpacks to more than %llu bytes",
+                            (unsigned long long)EXPANSION_MAX);
+    }
+    return 0;
+}
+
+/* What damage leaves: the whole units before it, and of a cut one what there is. */
+static int take_damage(struct unpacked *u, const char *what, int rc, const struct progress *unit,
+                       const struct dumpio_env *env, struct dumpio_error *err)
+{
+    if (rc == DUMPIO_E_CORRUPT)
+        dio_scratch_cut(&u->s, unit->plain);
+    else if (rc != DUMPIO_E_TRUNCATED)
+        return rc;
+    dio_context(err, rc, "%s at 0x%llx", what, (unsigned long long)unit->packed);
+    if (!u->s.size)
+        return rc;
+    u->b.truncated = 1;
+    dio_note(env, DUMPIO_WARNING, "%s: %s; what was unpacked before, %llu bytes, is used",
+             u->b.name, err->message, (unsigned long long)u->s.size);
+    return 0;
+}
+
+static int fill(struct unpacked *u, const struct dio_unpack_ops *ops, void *ctx,
+                const struct dumpio_env *env, struct dumpio_error *err)
+{
+    struct dio_feed in = {.below = u->below, .buf = malloc(FEED)};
+    uint8_t *out = malloc(ROOM);
+    struct progress unit = {0, 0};
+    int rc = in.buf && out ? 0 : dio_nomem(err, "unpacking");
+    if (!rc)
+        rc = steps(u, &in, ops, ctx, out, &unit, err);
+    if (rc)
+        rc = take_damage(u, ops->unit, rc, &unit, env, err);
+    free(out);
+    free(in.buf);
+    return rc;
+}
+
+int dio_unpack(struct dio_bytes **out, struct dio_bytes *below, const struct dio_unpack_ops *ops,
+               void *ctx, const struct dumpio_env *env, struct dumpio_error *err)
+{
+    struct dumpio_error e = {0};
+    struct unpacked *u = calloc(1, sizeof *u);
+    if (!u)
+        return dio_nomem(err, "unpacking");
+    int rc = dio_scratch_open(&u->s, env, err);
+    if (rc) {
+        free(u);
+        return rc;
+    }
+    u->b.ops = &bytes_ops;
+    u->b.name = below->name;
+    u->b.truncated = below->truncated;
+    u->below = below;
+    dio_note(env, DUMPIO_NOTE,
+             "%s: can only be unpacked from its start: unpacking it to a temporary file",
+             below->name);
+    rc = fill(u, ops, ctx, env, &e);
+    if (rc) {
+        if (err)
+            *err = e;
+        dio_scratch_close(&u->s);
+        free(u);
+        return rc;
+    }
+    u->b.size = u->s.size;
+    *out = &u->b;
+    return 0;
+}

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The stack of containers around a file: compression, encryption, flattened streams.
+ */
+#include "stack.h"
+#include "layers/layers.h"
+#include "plug/format.h"
+#include "plug/keys.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define DEEPEST 8u
+
+/* ---- undoing ---------------------------------------------------------------------------------- */
+
+/* The layer that recognises the first n bytes best; NULL when none does. */
+static const struct dio_layer *recognise(const uint8_t *head, size_t n)
+{
+    const struct dio_layer *found = NULL;
+    int best = 0;
+    for (size_t i = 0; dio_layers[i]; i++) {
+        int score = dio_layers[i]->probe ? dio_layers[i]->probe(head, n) : 0;
+        if (score > best) {
+            best = score;
+            found = dio_layers[i];
+        }
+    }
+    return found;
+}
+
+bool dio_stack_knows(const uint8_t *head, size_t n)
+{
+    return recognise(head, n) != NULL;
+}
+
+int dio_stack_open(struct dio_bytes **b, uint8_t *head, const struct dio_layer_options *o,
+                   const struct dumpio_env *env, char names[DIO_STACK_NAMES],
+                   struct dumpio_error *err)
+{
+    *names = '\0';
+    for (unsigned depth = 0;; depth++) {
+        size_t n, len = strlen(names);
+        struct dio_bytes *inside;
+        int rc = dio_read_some(*b, 0, head, DIO_PROBE_SIZE, &n, err);
+        if (rc)
+            return rc;
+        const struct dio_layer *l = recognise(head, n);
+        if (!l)
+            return 0;
+        if (depth == DEEPEST)
+            return dio_fail(err, DUMPIO_E_LIMIT, 0, "%s: more than %u containers around each other",
+                            (*b)->name, DEEPEST);
+        rc = l->open(&inside, *b, o, env, err);
+        if (rc)
+            return rc;
+        *b = inside;
+        snprintf(names + len, DIO_STACK_NAMES - len, "%s%s", len ? " " : "", l->name);
+    }
+}
+
+/* ---- making ----------------------------------------------------------------------------------- */
+
+static int put(struct dio_out **out, const struct dio_layer *l, const struct dio_layer_options *o,
+               const struct dumpio_env *env, struct dumpio_error *err)
+{
+    struct dio_out *outer;
+    if (!l->create)
+        return dio_fail(err, DUMPIO_E_ARG, DUMPIO_NO_OFFSET, "%s cannot be written as a container",
+                        l->name);
+    int rc = l->create(&outer, *out, o, env, err);
+    if (!rc)
+        *out = outer;
+    return rc;
+}
+
+/* The layer of a word of `wrap`: its name, or its suffix without the dot. */
+static const struct dio_layer *by_word(const char *word, size_t n)
+{
+    for (size_t i = 0; dio_layers[i]; i++) {
+        const struct dio_layer *l = dio_layers[i];
+        const char *suffix = *l->suffix ? l->suffix + 1 : "";
+        if ((strlen(l->name) == n && !memcmp(l->name, word, n)) ||
+            (n && strlen(suffix) == n && !memcmp(suffix, word, n)))
+            return l;
+    }
+    return NULL;
+}
+
+/* What is asked for, the outermost first. *n of at most DEEPEST. */
+static int choose(const char *path, const char *wrap, const struct dio_layer *chosen[DEEPEST],
+                  unsigned *n, struct dumpio_error *err)
+{
+    const struct dio_layer *l;
+    *n = 0;
+    if (wrap && !strcmp(wrap, "none"))
+        return 0;
+    for (size_t len = strlen(path); !wrap && *n < DEEPEST && (l = dio_layer_by_suffix(path, len));
+         len -= strlen(l->suffix))
+        chosen[(*n)++] = l;
+    for (const char *end = wrap ? wrap + strlen(wrap) : NULL; end && end > wrap;) {
+        const char *word = end;
+        while (word > wrap && word[-1] != ',')
+            word--;
+        l = by_word(word, (size_t)(end - word));
+        if (!l || *n == DEEPEST)
+            return dio_fail(err, DUMPIO_E_ARG, DUMPIO_NO_OFFSET, "%.*s is no container",
+                            (int)(end - word), word);
+        chosen[(*n)++] = l;
+        end = word > wrap ? word - 1 : wrap;
+    }
+    return 0;
+}
+
+int dio_stack_create(struct dio_out **out, const char *path, const char *wrap,
+                     const struct dio_layer_options *o, const struct dumpio_env *env,
+                     struct dumpio_error *err)
+{
+    const struct dio_layer *chosen[DEEPEST];
+    unsigned n;
+    int rc = choose(path, wrap, chosen, &n, err);
+    bool sealed = false;
+    for (unsigned i = 0; i < n; i++)
+        sealed |= chosen[i] == &dio_layer_age;
+    if (!rc && !sealed && o->keys && dio_keys_count(o->keys, DIO_KEY_SEAL))
+        rc = put(out, &dio_layer_age, o, env, err);
+    for (unsigned i = 0; i < n && !rc; i++)
+        rc = put(out, chosen[i], o, env, err);
+    return rc;
+}
