@@ -3,6 +3,7 @@
  * dumpconv: convert a dump from any format to any format.
  */
 #include "common/json.h"
+#include "common/keyring.h"
 #include "common/target.h"
 #include "common/ui.h"
 #include "tools.h"
@@ -11,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TO = 400, CODEC, LEVEL, RAM_ONLY, NO_SYNC, STRICT, LIST };
+enum { TO = 400, CODEC, LEVEL, RAM_ONLY, NO_SYNC, STRICT, LIST, WRAP, WRAP_LEVEL, ENCRYPT_TO };
 
 static const struct opt options[] = {
     {TO, "to", "FORMAT[:CODEC]", "format to write; --list names them"},
@@ -20,6 +21,11 @@ static const struct opt options[] = {
     {LEVEL, "level", "N", "of the codec; repacks every page"},
     {RAM_ONLY, "ram-only", NULL, "leave out frames outside the kernel's memory map"},
     {'F', "flatten", NULL, "write a flattened stream, as makedumpfile -F does"},
+    {WRAP, "wrap", "LIST", "containers around the output, innermost first: zst, gz, xz, none\n"
+                           "(default: as the suffixes of OUT say)"},
+    {WRAP_LEVEL, "wrap-level", "N", "of the compressing container"},
+    {ENCRYPT_TO, "encrypt-to", "WHOM", "encrypt for age1..., ssh-ed25519 ..., ssh-rsa ..., or\n"
+                                       "the recipients in a file; may be repeated"},
     {NO_SYNC, "no-sync", NULL, "do not wait until the disk has it"},
     {STRICT, "strict", NULL, "stop at the first lost page"},
     {LIST, "list", NULL, "list formats and their codecs, the default first"},
@@ -47,6 +53,7 @@ struct request {
     struct dumpio_convert_options convert;
     struct target to;
     char from[64];
+    struct dumpio_keys *recipients;
     bool list;
 };
 
@@ -79,6 +86,7 @@ static bool from_to(struct request *r, const char *word, int *code)
 static int own_option(struct request *r, int id, const char *arg)
 {
     long long v;
+    int code;
     switch (id) {
     case TO: return set_target(r, arg);
     case CODEC: r->convert.codec = arg; return -1;
@@ -89,6 +97,16 @@ static int own_option(struct request *r, int id, const char *arg)
         return -1;
     case RAM_ONLY: r->convert.ram_only = 1; return -1;
     case 'F': r->convert.flatten = 1; return -1;
+    case WRAP: r->convert.wrap = arg; return -1;
+    case WRAP_LEVEL:
+        if (!opt_number(arg, -1000, 1000, &v))
+            return opt_usage_error(&spec, "--wrap-level: %s is no number", arg);
+        r->convert.wrap_level = (int)v;
+        return -1;
+    case ENCRYPT_TO:
+        code = keyring_recipient(&r->ui, &r->recipients, arg);
+        r->convert.keys = r->recipients;
+        return code;
     case NO_SYNC: r->convert.no_sync = 1; return -1;
     case STRICT: r->ui.env.strict = 1; return -1;
     case LIST: r->list = true; return -1;

@@ -5,7 +5,7 @@
  */
 #include "common/json.h"
 #include "common/ui.h"
-#include "dumpcrypt_pass.h"
+#include "common/pass.h"
 #include "tools.h"
 
 #include <dumpio/crypt.h>

@@ -3,6 +3,7 @@
  * dumpfilter: leave pages out of a dump by what the dumped kernel says of them. Takes the place of
  * makedumpfile as a core_collector.
  */
+#include "common/keyring.h"
 #include "dumpfilter.h"
 #include "tools.h"
 
@@ -13,7 +14,8 @@
 
 enum {
     EXCLUDE = 400, TO, CODEC, LEVEL, ONLY, EXCLUDE_RANGE, REDACT, KEEP_UNKNOWN, DRY_RUN, MAX_SIZE,
-    INPUT_DIGEST, RAM_ONLY, NO_SYNC, STRICT, DUMP_DMESG, MESSAGE_LEVEL, NUM_THREADS
+    INPUT_DIGEST, RAM_ONLY, NO_SYNC, STRICT, DUMP_DMESG, WRAP, WRAP_LEVEL, ENCRYPT_TO,
+    MESSAGE_LEVEL, NUM_THREADS
 };
 
 static const struct opt options[] = {
@@ -44,6 +46,11 @@ static const struct opt options[] = {
                              "the dump does not hold (kernels before 2.6.24)"},
     {'i', "vmcoreinfo", "FILE", "use this VMCOREINFO"},
     {DUMP_DMESG, "dump-dmesg", NULL, "write the kernel log to OUT, and no dump"},
+    {WRAP, "wrap", "LIST", "containers around the output, innermost first: zst, gz, xz, none\n"
+                           "(default: as the suffixes of OUT say)"},
+    {WRAP_LEVEL, "wrap-level", "N", "of the compressing container"},
+    {ENCRYPT_TO, "encrypt-to", "WHOM", "encrypt for age1..., ssh-ed25519 ..., ssh-rsa ..., or\n"
+                                       "the recipients in a file; may be repeated"},
     {NO_SYNC, "no-sync", NULL, "do not wait until the disk has it"},
     {STRICT, "strict", NULL, "stop at the first lost page"},
     {MESSAGE_LEVEL, "message-level", "N", "makedumpfile's bits: 1 progress, 2 notes, 16 report"},
@@ -128,6 +135,8 @@ static int number_option(struct filter_request *r, int id, const char *arg)
 
 static int own_option(struct filter_request *r, int id, const char *arg)
 {
+    long long v;
+    int code;
     switch (id) {
     case EXCLUDE: return set_classes(r, arg);
     case 'd': case MAX_SIZE: case LEVEL: return number_option(r, id, arg);
@@ -149,6 +158,16 @@ static int own_option(struct filter_request *r, int id, const char *arg)
     case 'x': r->ui.open.vmlinux = arg; return -1;
     case 'i': r->ui.open.vmcoreinfo = arg; return -1;
     case DUMP_DMESG: r->dump_dmesg = true; return -1;
+    case WRAP: r->convert.wrap = arg; return -1;
+    case WRAP_LEVEL:
+        if (!opt_number(arg, -1000, 1000, &v))
+            return opt_usage_error(&spec, "--wrap-level: %s is no number", arg);
+        r->convert.wrap_level = (int)v;
+        return -1;
+    case ENCRYPT_TO:
+        code = keyring_recipient(&r->ui, &r->recipients, arg);
+        r->convert.keys = r->recipients;
+        return code;
     case NO_SYNC: r->convert.no_sync = 1; return -1;
     case STRICT: r->ui.env.strict = 1; return -1;
     case MESSAGE_LEVEL: return message_level(r, arg);

@@ -13,6 +13,7 @@ struct filter_request {
     struct ui ui;
     struct dumpio_convert_options convert;
     struct target to;
+    struct dumpio_keys *recipients;
     unsigned levels[SETS_LEVELS_MAX], n_levels; /* tried in order */
     unsigned exclude;               /* --exclude; joined with the level at hand */
     struct sets_ranges only, drop;

@@ -69,10 +69,17 @@ static int long_option(struct opt_parse *p, const char *text)
     return o->id;
 }
 
+/* A letter, or (where no option has it) the letter that stands for a long one: opt.h. */
+static const struct opt *find_letter(const struct opt_spec *spec, int letter)
+{
+    const struct opt *o = find(spec, letter, NULL, 0);
+    return o || letter != 'i' ? o : find(spec, 0, "identity", strlen("identity"));
+}
+
 static int short_option(struct opt_parse *p)
 {
     const char *c = p->cluster;
-    const struct opt *o = find(p->spec, (unsigned char)*c, NULL, 0);
+    const struct opt *o = find_letter(p->spec, (unsigned char)*c);
     p->cluster = c[1] ? c + 1 : NULL;
     if (!o)
         return fail(p, "unknown option", c, 1);
@@ -150,7 +157,8 @@ void opt_help(const struct opt_spec *spec)
     for (const struct opt *o = spec->own; o && o->id; o++)
         print_option(o);
     for (const struct opt *o = spec->more; o && o->id; o++)
-        print_option(o);
+        if (find(spec, o->id, o->name, o->name ? strlen(o->name) : 0) == o)
+            print_option(o);
     if (spec->notes)
         printf("\n%s\n", spec->notes);
 }

@@ -2,6 +2,7 @@
 /*
  * Messages on stderr, the progress bar, SIGINT and SIGTERM.
  */
+#include "keyring.h"
 #include "sets.h"
 #include "ui.h"
 
@@ -33,6 +34,8 @@ const struct opt ui_options[] = {
     {UI_FROM, "from", "FORMAT", "take the input as FORMAT; needed for raw only"},
     {UI_ARCH, "arch", "NAME", "architecture of a raw input"},
     {UI_PAGE_SIZE, "page-size", "BYTES", "page size of a raw input (default 4096)"},
+    {UI_IDENTITY, "identity", "FILE", "open encrypted inputs with the identities in FILE; may be\n"
+                                      "repeated. -i is the same where it means nothing else"},
     {'h', "help", NULL, "this text"},
     {'V', "version", NULL, "version"},
     {0, NULL, NULL, NULL},
@@ -201,6 +204,13 @@ static int set_memory(struct ui *ui, const char *arg)
     return -1;
 }
 
+static int add_identity(struct ui *ui, const char *path)
+{
+    int code = keyring_identity(ui, &ui->identities, path);
+    ui->open.keys = ui->identities;
+    return code;
+}
+
 int ui_option(struct ui *ui, int id, const char *arg)
 {
     switch (id) {
@@ -215,6 +225,8 @@ int ui_option(struct ui *ui, int id, const char *arg)
     case UI_FROM: ui->open.from = arg; return -1;
     case UI_ARCH: ui->open.arch = arg; return -1;
     case UI_PAGE_SIZE: return set_number(ui, "page-size", arg, 262144, &ui->open.page_size);
+    case 'i':
+    case UI_IDENTITY: return add_identity(ui, arg);
     case 'h': opt_help(ui->spec); return ui_finish_stdout(ui, EXIT_WHOLE);
     case 'V':
         printf("%s (dumpio) %s\n", ui->spec->tool, dumpio_version());

@@ -21,6 +21,7 @@ struct ui {
     bool json, force;
     const char *output;        /* -o */
     struct dumpio_open_options open;
+    struct dumpio_keys *identities; /* behind open.keys; NULL = none */
     bool bar_shown;
     long long started_ns, next_ns;
     unsigned warnings;
@@ -29,7 +30,7 @@ struct ui {
 /* The options that every tool has; ids below. */
 extern const struct opt ui_options[];
 
-enum { UI_PROGRESS = 300, UI_JSON, UI_FROM, UI_ARCH, UI_PAGE_SIZE };
+enum { UI_PROGRESS = 300, UI_JSON, UI_FROM, UI_ARCH, UI_PAGE_SIZE, UI_IDENTITY };
 
 void ui_start(struct ui *ui, const struct opt_spec *spec);
 /*

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Passphrases for dumpcrypt: from the terminal, a file or a descriptor, never from arguments.
+ * Passphrases: from the terminal, a file or a descriptor, never from arguments.
  */
-#ifndef DUMPCRYPT_PASS_H
-#define DUMPCRYPT_PASS_H
+#ifndef PASS_H
+#define PASS_H
 
 #include <stddef.h>
 

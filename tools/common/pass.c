@@ -2,7 +2,7 @@
 /*
  * Reading passphrases. The terminal is /dev/tty, so standard input stays free for data.
  */
-#include "dumpcrypt_pass.h"
+#include "pass.h"
 
 #include <errno.h>
 #include <fcntl.h>
