@@ -51,9 +51,9 @@ def contestants(args, codec):
     out.append(Contestant("makedumpfile", codec, peer, False))
     out.append(Contestant("%s -T%d" % (name, args.threads), codec,
                           ours(args, codec, args.threads), True))
-    if codec != "elf":                             # makedumpfile writes ELF in one thread
-        out.append(Contestant("makedumpfile --num-threads %d" % args.threads, codec,
-                              peer + ["--num-threads", str(args.threads)], False))
+    if codec != "elf" and args.peer_threads:       # makedumpfile writes ELF in one thread
+        out.append(Contestant("makedumpfile --num-threads %d" % args.peer_threads, codec,
+                              peer + ["--num-threads", str(args.peer_threads)], False))
     return out
 
 
@@ -238,6 +238,8 @@ def arguments():
     p.add_argument("--dump", required=True, metavar="FILE.elf")
     p.add_argument("--runs", type=int, default=5)
     p.add_argument("--threads", type=int, default=2)
+    p.add_argument("--peer-threads", type=int, default=2,
+                   help="makedumpfile's, in a run of its own, which takes long; 0: leave it out")
     p.add_argument("--codecs", default="zlib,lzo,snappy,zstd",
                    help="of none,zlib,lzo,snappy,zstd,elf")
     p.add_argument("-d", "--level", type=int, default=0, help="dump level (%(default)s: all pages)")

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -20,6 +21,8 @@ struct file {
     struct dio_bytes b;
     int fd;
     char *path;
+    pthread_mutex_t lock;     /* of what follows */
+    uint64_t data, data_end;  /* the piece between holes that was found last */
 };
 
 static int file_read_at(struct dio_bytes *b, uint64_t off, void *buf, size_t len, size_t *got,
@@ -54,6 +57,15 @@ static int file_next_data(struct dio_bytes *b, uint64_t off, uint64_t *start, ui
     *start = *end = b->size;
     if (off >= b->size)
         return 0;
+    pthread_mutex_lock(&f->lock);
+    bool known = off >= f->data && off < f->data_end;
+    if (known) {
+        *start = off;
+        *end = f->data_end;
+    }
+    pthread_mutex_unlock(&f->lock);
+    if (known)
+        return 0;
     off_t s = lseek(f->fd, (off_t)off, SEEK_DATA);
     if (s < 0 && errno == ENXIO)
         return 0;
@@ -64,6 +76,10 @@ static int file_next_data(struct dio_bytes *b, uint64_t off, uint64_t *start, ui
     off_t e = lseek(f->fd, s, SEEK_HOLE);
     *start = (uint64_t)s;
     *end = e < 0 ? b->size : (uint64_t)e;
+    pthread_mutex_lock(&f->lock);
+    f->data = *start;
+    f->data_end = *end;
+    pthread_mutex_unlock(&f->lock);
     return 0;
 }
 #else
@@ -74,6 +90,7 @@ static void file_close(struct dio_bytes *b)
 {
     struct file *f = (struct file *)b;
     close(f->fd);
+    pthread_mutex_destroy(&f->lock);
     free(f->path);
     free(f);
 }
@@ -113,6 +130,7 @@ static int wrap(struct dio_bytes **out, int fd, const char *path, uint64_t size,
         close(fd);
         return dio_nomem(err, "a source file");
     }
+    pthread_mutex_init(&f->lock, NULL);
     f->b.ops = &file_ops;
     f->b.size = size;
     f->b.name = f->path;

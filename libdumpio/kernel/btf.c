@@ -75,7 +75,7 @@ static int try_blob(struct dio_kernel *k, uint64_t virt, uint64_t *used, struct 
     uint8_t *blob = malloc((size_t)h.len);
     if (!blob)
         return dio_nomem(err, "BTF");
-    rc = dio_kernel_read(k, virt, blob, (size_t)h.len, err);
+    rc = dio_kernel_read_whole(k, virt, blob, (size_t)h.len, err);
     if (!rc)
         rc = dio_btf_parse(k, blob, &h, facts, err);
     free(blob);

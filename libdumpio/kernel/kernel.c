@@ -138,6 +138,17 @@ int dio_kernel_read_large(struct dio_kernel *k, struct dio_mem_reader *r, uint64
     return rc;
 }
 
+int dio_kernel_read_whole(struct dio_kernel *k, uint64_t virt, void *buf, size_t len,
+                          struct dumpio_error *err)
+{
+    struct dio_mem_reader *r = k->mem.new_reader ? k->mem.new_reader(k->mem.ctx) : NULL;
+    if (!r)
+        return dio_kernel_read(k, virt, buf, len, err);
+    int rc = dio_kernel_read_large(k, r, virt, buf, len, NULL, err);
+    k->mem.free_reader(r);
+    return rc;
+}
+
 /* ---- proof ----------------------------------------------------------------------------------- */
 
 static bool uts_symbol(const struct dio_kernel *k, uint64_t *virt)

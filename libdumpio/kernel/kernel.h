@@ -53,6 +53,10 @@ int dio_kernel_read(struct dio_kernel *k, uint64_t virt, void *buf, size_t len,
 int dio_kernel_read_large(struct dio_kernel *k, struct dio_mem_reader *r, uint64_t virt, void *buf,
                           size_t len, size_t *done, struct dumpio_error *err);
 
+/* dio_kernel_read of something large, once: past the small cache where memory has readers. */
+int dio_kernel_read_whole(struct dio_kernel *k, uint64_t virt, void *buf, size_t len,
+                          struct dumpio_error *err);
+
 /* Layout facts for ELF writers: direct-map base (virt of phys 0, proven by the tables) and the
  * kernel image's mapping; 0 / len 0 where the architecture or tables do not tell. */
 struct dio_kernel_layout {
