@@ -1,0 +1,69 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Containers and encryption around dumps: made by suffix or option, opened in place.
+set -u
+. "$(dirname "$0")/lib.sh"
+
+zstd -q -d -f --long=27 "$here/../data/vmcore-x86_64-6.1.kdump.zst" -o in.kdump || exit 1
+digest() { dumpverify --digest "$@" | cut -d ' ' -f 1; }
+same() { [ "$(digest in.kdump)" = "$(digest "$@")" ]; }
+expect 0 dumpcrypt keygen -o mine.key
+expect 0 dumpcrypt keygen -o other.key
+me=$(grep -o 'age1[0-9a-z]*' mine.key)
+
+# ---- compressed -------------------------------------------------------------------------------------
+for suffix in zst gz xz; do
+    expect 0 dumpconv --to=elf in.kdump "a.elf.$suffix"
+    ok same "a.elf.$suffix"
+    expect 0 dumpinfo --json --quick "a.elf.$suffix"
+    ok grep -q '"containers": "[a-z]' out
+    expect 0 dumpconv --to=kdump in.kdump "a.kdump.$suffix"
+    ok same "a.kdump.$suffix"
+    dumpconv -q --to=elf - - --wrap="$suffix" <in.kdump >"piped.$suffix"
+    ok same "piped.$suffix"
+done
+zstd -q -d a.elf.zst -o a.elf
+ok same a.elf
+ok cmp -s a.elf <(xz -dc a.elf.xz)
+ok cmp -s a.elf <(gzip -dc a.elf.gz)
+expect 0 dumpconv --wrap=none --to=elf in.kdump plain.elf.zst
+ok cmp -s a.elf plain.elf.zst
+for threads in 1 2 4; do
+    expect 0 dumpconv -T $threads --to=elf in.kdump "t$threads.elf.zst"
+    ok cmp -s t1.elf.zst "t$threads.elf.zst"
+done
+expect 2 dumpconv --wrap=lha --to=elf in.kdump wrong
+has err "no container"
+ok [ ! -e wrong ]
+head -c 1000000 a.elf.zst >cut.elf.zst
+expect 1 dumpverify cut.elf.zst
+has out "NOT WHOLE"
+expect 3 dumpconv --to=kdump cut.elf.zst saved
+
+# ---- encrypted --------------------------------------------------------------------------------------
+expect 0 dumpconv --to=elf --encrypt-to="$me" in.kdump b.elf.zst.age
+expect 1 dumpinfo b.elf.zst.age
+has err "identity"
+expect 1 dumpinfo -i other.key b.elf.zst.age
+expect 0 dumpinfo -i mine.key b.elf.zst.age
+has out "6.1.0-56-cloud-amd64"
+ok same -i mine.key b.elf.zst.age
+dumpcrypt -d -i mine.key -o b.elf.zst b.elf.zst.age
+ok same b.elf.zst
+echo "$me" >recipients
+expect 0 dumpfilter -d 31 --encrypt-to=recipients --identity=mine.key b.elf.zst.age c.kdump
+ok [ "$(head -c 21 c.kdump)" = "age-encryption.org/v1" ] # asked for: encrypted, whatever its name
+ok same -i mine.key c.kdump
+expect 2 dumpconv --to=elf in.kdump nobody.age
+has err "nobody to encrypt for"
+ok [ ! -e nobody.age ]
+expect 1 dumpconv --to=elf --encrypt-to=mine.key.missing in.kdump nobody
+ok [ "$(stat -c %a b.elf.zst.age)" = 600 ]
+ok sh -c '! grep -aqs "6.1.0-56-cloud" b.elf.zst.age'
+
+# ---- pieces ------------------------------------------------------------------------------------------
+split -b 3000000 b.elf.zst.age piece.
+ok same --set -i mine.key piece.a?
+ok same --set -i mine.key piece.ab piece.aa piece.ac piece.ad piece.ae
+expect 1 dumpverify --set -i mine.key piece.aa piece.ab piece.ac piece.ad
+finish
