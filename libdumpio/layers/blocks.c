@@ -14,13 +14,15 @@
 #define SLOTS_MAX 64u
 #define WORKERS_MAX 64u
 
-enum state { EMPTY, LOADING, READY };
+enum state { EMPTY, LOADING, READY, BAD };
 
 struct slot {
     enum state state;
     unsigned pins; /* readers that copy from it */
     uint64_t number, used;
     uint8_t *data; /* plain_max bytes, once used */
+    int rc;        /* of a BAD one: a damaged block is not unpacked for each read again */
+    struct dumpio_error err;
 };
 
 struct worker {
@@ -148,7 +150,7 @@ static struct slot *victim(struct blocks *s)
         struct slot *c = &s->slots[i];
         if (c->state == EMPTY)
             return c;
-        if (c->state == READY && !c->pins && (!best || c->used < best->used))
+        if (c->state != LOADING && !c->pins && (!best || c->used < best->used))
             best = c;
     }
     return best;
@@ -161,9 +163,15 @@ static int load(struct blocks *s, struct slot *c, const struct dio_block *b,
     pthread_mutex_unlock(&s->lock);
     if (!c->data)
         c->data = malloc(s->plain_max);
-    int rc = c->data ? expand(s, b, c->data, err) : dio_nomem(err, "a cached block");
+    struct dumpio_error e = {0};
+    int rc = c->data ? expand(s, b, c->data, &e) : dio_nomem(&e, "a cached block");
     pthread_mutex_lock(&s->lock);
-    c->state = rc ? EMPTY : READY;
+    c->state = !rc ? READY : rc == DUMPIO_E_CORRUPT ? BAD : EMPTY;
+    c->used = ++s->clock;
+    c->rc = rc;
+    c->err = e;
+    if (rc && err)
+        *err = e;
     pthread_cond_broadcast(&s->changed);
     return rc;
 }
@@ -180,6 +188,13 @@ static int pin(struct blocks *s, const struct dio_block *b, struct slot **out,
             c->pins++;
             c->used = ++s->clock;
             *out = c;
+            break;
+        }
+        if (c && c->state == BAD) {
+            rc = c->rc;
+            c->used = ++s->clock;
+            if (err)
+                *err = c->err;
             break;
         }
         if (!c && (c = victim(s)) != NULL) {
@@ -218,7 +233,7 @@ static bool cached(struct blocks *s, uint64_t number)
 static int read_block(struct blocks *s, const struct dio_block *b, uint64_t off, uint8_t *buf,
                       size_t n, struct dumpio_error *err)
 {
-    struct slot *c;
+    struct slot *c = NULL;
     if (n == b->plain_len && !cached(s, b->number))
         return expand(s, b, buf, err);
     int rc = pin(s, b, &c, err);
@@ -234,6 +249,7 @@ static int blocks_read_at(struct dio_bytes *bytes, uint64_t off, void *buf, size
 {
     struct blocks *s = (struct blocks *)bytes;
     struct dio_block b;
+    uint64_t place = off;
     *got = 0;
     while (*got < len && off < bytes->size) {
         int rc = s->ops->locate(s->ctx, off, &b, err);
@@ -247,7 +263,7 @@ static int blocks_read_at(struct dio_bytes *bytes, uint64_t off, void *buf, size
                              (unsigned long long)b.packed,
                              (unsigned long long)(b.packed + b.packed_len));
             if (err)
-                err->offset = off;
+                err->offset = place;
             return rc;
         }
         *got += n;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A source whose bytes are in blocks that are unpacked each on its own: read at random by several
- * threads, which unpack in parallel; the last few blocks are kept. A block that cannot be unpacked is
- * an error of the reads that need it.
+ * threads, which unpack in parallel; the last few blocks are kept. A block that cannot be unpacked
+ * is an error of the reads that need it, and is not tried again while it is remembered.
  */
 #ifndef DIO_BLOCKS_H
 #define DIO_BLOCKS_H

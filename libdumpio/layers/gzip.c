@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * .gz files (RFC 1952). Written: one member; blocks of BLOCK plain bytes are packed independently and
- * joined at byte boundaries by empty stored blocks (RFC 1951). Read: any number of members, from the
- * start to a temporary file. Not handled: random access to the packed file.
+ * .gz files (RFC 1952). Written: one member; blocks of BLOCK plain bytes are packed independently
+ * and joined at byte boundaries by empty stored blocks (RFC 1951). Read: any number of members,
+ * from the start to a temporary file. Not handled: random access to the packed file.
  */
 #include "../plug/decode.h"
 #include "forward.h"

@@ -208,7 +208,8 @@ int dio_pool_new(struct dio_pool **out, const struct dio_pool_ops *ops,
     p->ops = ops;
     p->o = *o;
     p->ctx = ctx;
-    p->n_threads = dio_pool_threads(env, limit / 2 / (2 * (o->block + o->bound) + o->worker_memory));
+    uint64_t each = 2 * (o->block + o->bound) + o->worker_memory;
+    p->n_threads = dio_pool_threads(env, limit / 2 / each);
     p->n_jobs = 2 * p->n_threads;
     pthread_mutex_init(&p->lock, NULL);
     pthread_cond_init(&p->work, NULL);

@@ -100,8 +100,10 @@ static int take_damage(struct unpacked *u, const char *what, int rc, const struc
     if (!u->s.size)
         return rc;
     u->b.truncated = 1;
-    dio_note(env, DUMPIO_WARNING, "%s: %s; what was unpacked before, %llu bytes, is used",
-             u->b.name, err->message, (unsigned long long)u->s.size);
+    dio_note(env, DUMPIO_WARNING,
+             "%s: %s; what was unpacked before, %llu bytes, is used, the last %llu unchecked",
+             u->b.name, err->message, (unsigned long long)u->s.size,
+             (unsigned long long)(u->s.size - unit->plain));
     return 0;
 }
 

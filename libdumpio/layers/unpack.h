@@ -25,7 +25,7 @@ static inline uint64_t dio_feed_at(const struct dio_feed *f)
     return f->end - (f->len - f->pos);
 }
 
-/* Make at least n (<= 4096) bytes available at buf + pos; *all = false when the file ends before. */
+/* Have at least n (<= 4096) bytes at buf + pos; *all = false when the file ends before. */
 int dio_feed_need(struct dio_feed *f, size_t n, bool *all, struct dumpio_error *err);
 
 /* ---- unpacking ------------------------------------------------------------------------------- */
@@ -40,7 +40,7 @@ struct dio_unpack_ops {
     const char *unit; /* "gzip member": what has a checksum of its own */
     /*
      * Unpack some more: up to room bytes to out, *made counts them in every case.
-     * DUMPIO_E_TRUNCATED: the input ends within a unit; what was made of it stays.
+     * DUMPIO_E_TRUNCATED: the input ends within a unit; what was made of it stays, unchecked.
      * DUMPIO_E_CORRUPT: the unit is not to be trusted, and nothing behind it can be found.
      * Other errors end the opening.
      */
@@ -50,7 +50,8 @@ struct dio_unpack_ops {
 
 /*
  * A source of everything that ops make of `below`, by way of a temporary file; says so in a note.
- * Damage behind the first unit: the source ends there, `truncated`, with a warning. Takes `below` on
+ * Damage behind the first unit: the source ends there, `truncated`, with a warning; a file that is
+ * cut likewise, and what the cut unit gave stays, though no checksum proves it. Takes `below` on
  * success only.
  */
 int dio_unpack(struct dio_bytes **out, struct dio_bytes *below, const struct dio_unpack_ops *ops,

@@ -14,6 +14,7 @@
 
 #include <stdlib.h>
 #include <zstd.h>
+#include <zstd_errors.h>
 
 #define FRAME (1u << 18)
 #define LEVEL 3
@@ -265,6 +266,24 @@ static int expand(void *worker, const struct dio_block *b, const uint8_t *in, ui
     return check_frame(e, b, in, out, err);
 }
 
+/* For dio_zstd_frames: does it hold what is said of it? */
+static int try_frame(void *ctx, const struct dio_block *b, struct dumpio_error *err)
+{
+    struct reader *r = ctx;
+    struct expander *e = new_expander(r);
+    uint8_t *in = malloc((size_t)b->packed_len + 1), *out = malloc((size_t)b->plain_len + 1);
+    int rc = e && in && out ? dio_read_exact(r->frames.below, b->packed, in, (size_t)b->packed_len,
+                                             "zstd frame", err)
+                            : dio_nomem(err, "a zstd frame");
+    if (!rc)
+        rc = expand(e, b, in, out, err);
+    free(out);
+    free(in);
+    if (e)
+        free_expander(e);
+    return rc;
+}
+
 static void reader_free(void *ctx)
 {
     struct reader *r = ctx;
@@ -279,6 +298,7 @@ static const struct dio_blocks_ops blocks_ops = {locate, new_expander, free_expa
 
 struct stream {
     ZSTD_DCtx *d;
+    int window_log;
     bool inside; /* of a frame */
 };
 
@@ -298,6 +318,12 @@ static int zstd_step(void *ctx, struct dio_feed *feed, uint8_t *out, size_t room
     size_t left = ZSTD_decompressStream(s->d, &to, &in);
     *made = to.pos;
     feed->pos = in.pos;
+    if (ZSTD_isError(left) &&
+        ZSTD_getErrorCode(left) == ZSTD_error_frameParameter_windowTooLarge)
+        return dio_fail(err, DUMPIO_E_LIMIT, dio_feed_at(feed),
+                        "zstd frame at 0x%llx: it needs a window of more than %llu bytes; half of "
+                        "the memory limit is for it",
+                        (unsigned long long)dio_feed_at(feed), 1ull << s->window_log);
     if (ZSTD_isError(left))
         return dio_fail(err, DUMPIO_E_CORRUPT, dio_feed_at(feed), "%s near 0x%llx",
                         ZSTD_getErrorName(left), (unsigned long long)dio_feed_at(feed));
@@ -313,7 +339,7 @@ static const struct dio_unpack_ops unpack_ops = {"zstd frame", zstd_step};
 static int unpack(struct dio_bytes **out, struct dio_bytes *below, int window,
                   const struct dumpio_env *env, struct dumpio_error *err)
 {
-    struct stream s = {new_context(window), false};
+    struct stream s = {new_context(window), window, false};
     if (!s.d)
         return dio_nomem(err, "unpacking zstd");
     int rc = dio_unpack(out, below, &unpack_ops, &s, env, err);
@@ -330,7 +356,8 @@ static int zstd_open(struct dio_bytes **out, struct dio_bytes *below,
     if (!r)
         return dio_nomem(err, "a zstd file");
     r->window_log = window_log(env);
-    int rc = dio_zstd_frames_read(&r->frames, below, env, err);
+    r->frames = (struct dio_zstd_frames){.below = below, .try_frame = try_frame, .ctx = r};
+    int rc = dio_zstd_frames_read(&r->frames, env, err);
     if (!rc) {
         const struct dio_zstd_frames *f = &r->frames;
         struct dio_blocks_options bo = {f->at[f->n - 1].plain, f->plain_max, f->packed_max,

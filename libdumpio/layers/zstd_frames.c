@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The frames of a .zst file: RFC 8878 sections 3.1.1 and 3.1.2, and the seek table of zstd's
- * contrib/seekable_format. Not handled: frames of zstd before 0.8, skipping to a frame behind damage
- * in a file without a seek table.
+ * contrib/seekable_format. Not handled: frames of zstd before 0.8, finding a frame behind
+ * damage in a file without a seek table.
  */
 #include "zstd_frames.h"
 
@@ -13,6 +13,8 @@
 #define SPARSE_STRIDE 64u
 #define ENTRY_MAX 12u
 #define BLOCK_MAX (1u << 17) /* of a zstd frame */
+#define HEADER_MAX 18u       /* of a frame, with its magic */
+#define TRIED_MAX 16u        /* frames unpacked to learn how much they hold */
 
 void dio_zstd_frames_free(struct dio_zstd_frames *f)
 {
@@ -49,79 +51,7 @@ static void note_longest(struct dio_zstd_frames *f, uint64_t plain, uint64_t pac
     f->packed_max = packed > f->packed_max ? packed : f->packed_max;
 }
 
-/* ---- the seek table -------------------------------------------------------------------------- */
-
-/* Find it: 0, or DUMPIO_END when there is none that is possible. */
-static int find_table(struct dio_zstd_frames *f, struct dumpio_error *err)
-{
-    uint8_t foot[DIO_ZSTD_TABLE_FOOT], head[DIO_ZSTD_TABLE_HEAD];
-    uint64_t size = f->below->size;
-    if (size < sizeof head + sizeof foot)
-        return DUMPIO_END;
-    int rc = dio_read_exact(f->below, size - sizeof foot, foot, sizeof foot, "seek table", err);
-    if (rc)
-        return rc;
-    uint64_t n = dio_get32(foot, DUMPIO_LITTLE);
-    if (dio_get32(foot + 5, DUMPIO_LITTLE) != DIO_ZSTD_SEEKABLE_MAGIC || (foot[4] & 0x7c) ||
-        n > DIO_ZSTD_TABLE_FRAMES_MAX)
-        return DUMPIO_END;
-    f->entry = foot[4] & 0x80 ? 12 : 8;
-    uint64_t length = n * f->entry + sizeof foot;
-    if (length + sizeof head > size)
-        return DUMPIO_END;
-    f->table = size - length;
-    f->frames = n;
-    rc = dio_read_exact(f->below, f->table - sizeof head, head, sizeof head, "seek table", err);
-    if (rc)
-        return rc;
-    bool right = dio_get32(head, DUMPIO_LITTLE) == DIO_ZSTD_TABLE_MAGIC &&
-                 dio_get32(head + 4, DUMPIO_LITTLE) == length;
-    return right ? 0 : DUMPIO_END;
-}
-
-/* Add up one piece of the table: entries from number `first` on. DUMPIO_END: a frame is too long. */
-static int add_entries(struct dio_zstd_frames *f, const uint8_t *e, uint64_t first, uint64_t n,
-                       struct dio_zstd_place *at, const struct dumpio_env *env,
-                       struct dumpio_error *err)
-{
-    for (uint64_t i = 0; i < n; i++, e += f->entry) {
-        uint32_t packed = dio_get32(e, DUMPIO_LITTLE), plain = dio_get32(e + 4, DUMPIO_LITTLE);
-        if (!fits(env, plain, packed))
-            return DUMPIO_END;
-        int rc = (first + i) % f->stride ? 0 : push(f, *at, err);
-        if (rc)
-            return rc;
-        note_longest(f, plain, packed);
-        at->plain += plain; /* at most 2^27 times 2^32 */
-        at->packed += packed;
-    }
-    return 0;
-}
-
-static int read_table(struct dio_zstd_frames *f, const struct dumpio_env *env,
-                      struct dumpio_error *err)
-{
-    enum { PIECE = 4096 };
-    uint8_t buf[PIECE * ENTRY_MAX];
-    struct dio_zstd_place at = {0, 0};
-    f->stride = f->frames <= DENSE_FRAMES_MAX ? 1 : SPARSE_STRIDE;
-    for (uint64_t i = 0; i < f->frames; i += PIECE) {
-        uint64_t n = f->frames - i < PIECE ? f->frames - i : PIECE;
-        int rc = dio_read_exact(f->below, f->table + i * f->entry, buf, (size_t)(n * f->entry),
-                                "seek table", err);
-        if (!rc)
-            rc = add_entries(f, buf, i, n, &at, env, err);
-        if (rc)
-            return rc;
-    }
-    if (at.packed + DIO_ZSTD_TABLE_HEAD != f->table)
-        return DUMPIO_END;
-    return push(f, at, err);
-}
-
-/* ---- without it: from header to header ------------------------------------------------------- */
-
-#define HEADER_MAX 18u /* of a frame, with its magic */
+/* ---- what a frame holds ---------------------------------------------------------------------- */
 
 struct header {
     unsigned len;        /* bytes */
@@ -152,6 +82,127 @@ static int parse_header(struct header *out, const uint8_t *h, size_t n)
                              : 0;
     return 0;
 }
+
+/* Has the frame of the seek table a header that says the same? DUMPIO_END: it does not say. */
+static int ask_header(const struct dio_zstd_frames *f, const struct dio_block *b,
+                      struct dumpio_error *err)
+{
+    uint8_t buf[HEADER_MAX];
+    size_t got;
+    struct header h;
+    int rc = dio_read_some(f->below, b->packed, buf, sizeof buf, &got, err);
+    if (rc)
+        return rc;
+    uint32_t magic = got < 4 ? 0 : dio_get32(buf, DUMPIO_LITTLE);
+    if (!b->plain_len && (magic & ~15u) == DIO_ZSTD_SKIP_MAGIC)
+        return 0;
+    if (magic != DIO_ZSTD_MAGIC || parse_header(&h, buf, got) ||
+        (h.has_plain && h.plain != b->plain_len) || (!b->plain_len && b->packed_len > BLOCK_MAX))
+        return dio_fail(err, DUMPIO_E_CORRUPT, b->packed, "the seek table is wrong");
+    return h.has_plain ? 0 : DUMPIO_END;
+}
+
+/* Make sure of a frame's length. DUMPIO_END: that would take too long. */
+static int prove(struct dio_zstd_frames *f, const struct dio_block *b, struct dumpio_error *err)
+{
+    int rc = f->table ? ask_header(f, b, err) : DUMPIO_END;
+    if (rc != DUMPIO_END)
+        return rc;
+    return f->tried++ < TRIED_MAX ? f->try_frame(f->ctx, b, err) : DUMPIO_END;
+}
+
+/*
+ * A wrong length would shift everything behind it. Frames of the same length vouch for each other;
+ * where the length changes, it is proved.
+ */
+static int vouch(struct dio_zstd_frames *f, const struct dio_block *b, struct dumpio_error *err)
+{
+    bool first = !b->number, same = !first && f->last.plain_len == b->plain_len;
+    int rc = first || same || f->last_sure ? 0 : prove(f, &f->last, err);
+    if (!rc && !first && !same)
+        rc = prove(f, b, err);
+    f->last = *b;
+    f->last_sure = !first;
+    return rc;
+}
+
+/* ---- the seek table -------------------------------------------------------------------------- */
+
+/* Find it: 0, or DUMPIO_END when there is none that is possible. */
+static int find_table(struct dio_zstd_frames *f, struct dumpio_error *err)
+{
+    uint8_t foot[DIO_ZSTD_TABLE_FOOT], head[DIO_ZSTD_TABLE_HEAD];
+    uint64_t size = f->below->size;
+    if (size < sizeof head + sizeof foot)
+        return DUMPIO_END;
+    int rc = dio_read_exact(f->below, size - sizeof foot, foot, sizeof foot, "seek table", err);
+    if (rc)
+        return rc;
+    uint64_t n = dio_get32(foot, DUMPIO_LITTLE);
+    if (dio_get32(foot + 5, DUMPIO_LITTLE) != DIO_ZSTD_SEEKABLE_MAGIC || (foot[4] & 0x7c) ||
+        n > DIO_ZSTD_TABLE_FRAMES_MAX)
+        return DUMPIO_END;
+    f->entry = foot[4] & 0x80 ? 12 : 8;
+    uint64_t length = n * f->entry + sizeof foot;
+    if (length + sizeof head > size)
+        return DUMPIO_END;
+    f->table = size - length;
+    f->frames = n;
+    rc = dio_read_exact(f->below, f->table - sizeof head, head, sizeof head, "seek table", err);
+    if (rc)
+        return rc;
+    bool right = dio_get32(head, DUMPIO_LITTLE) == DIO_ZSTD_TABLE_MAGIC &&
+                 dio_get32(head + 4, DUMPIO_LITTLE) == length;
+    return right ? 0 : DUMPIO_END;
+}
+
+/* Add up one piece of the table: entries from number `first` on. DUMPIO_END: it is of no use. */
+static int add_entries(struct dio_zstd_frames *f, const uint8_t *e, uint64_t first, uint64_t n,
+                       struct dio_zstd_place *at, const struct dumpio_env *env,
+                       struct dumpio_error *err)
+{
+    for (uint64_t i = 0; i < n; i++, e += f->entry) {
+        uint32_t packed = dio_get32(e, DUMPIO_LITTLE), plain = dio_get32(e + 4, DUMPIO_LITTLE);
+        if (!fits(env, plain, packed))
+            return DUMPIO_END;
+        struct dio_block b = {first + i, at->plain, plain, at->packed, packed};
+        int rc = (first + i) % f->stride ? 0 : push(f, *at, err);
+        if (!rc)
+            rc = vouch(f, &b, err);
+        if (rc)
+            return rc == DUMPIO_E_CORRUPT ? DUMPIO_END : rc;
+        note_longest(f, plain, packed);
+        at->plain += plain; /* at most 2^27 times 2^32 */
+        at->packed += packed;
+    }
+    return 0;
+}
+
+static int read_table(struct dio_zstd_frames *f, const struct dumpio_env *env,
+                      struct dumpio_error *err)
+{
+    enum { PIECE = 4096 };
+    uint8_t buf[PIECE * ENTRY_MAX];
+    struct dio_zstd_place at = {0, 0};
+    f->stride = f->frames <= DENSE_FRAMES_MAX ? 1 : SPARSE_STRIDE;
+    for (uint64_t i = 0; i < f->frames; i += PIECE) {
+        uint64_t n = f->frames - i < PIECE ? f->frames - i : PIECE;
+        int rc = dio_read_exact(f->below, f->table + i * f->entry, buf, (size_t)(n * f->entry),
+                                "seek table", err);
+        if (!rc)
+            rc = add_entries(f, buf, i, n, &at, env, err);
+        if (rc)
+            return rc;
+    }
+    if (at.packed + DIO_ZSTD_TABLE_HEAD != f->table)
+        return DUMPIO_END;
+    int rc = f->frames == 1 ? prove(f, &f->last, err) : 0;
+    if (rc)
+        return rc == DUMPIO_E_CORRUPT ? DUMPIO_END : rc;
+    return push(f, at, err);
+}
+
+/* ---- without it: from header to header ------------------------------------------------------- */
 
 static int cut(uint64_t at, uint64_t frame, struct dumpio_error *err)
 {
@@ -216,6 +267,10 @@ static int scan_frame(struct dio_zstd_frames *f, struct dio_zstd_place *at,
         return rc;
     if (!fits(env, h.plain, end - at->packed))
         return DUMPIO_END;
+    struct dio_block b = {f->real++, at->plain, h.plain, at->packed, end - at->packed};
+    rc = vouch(f, &b, err);
+    if (rc)
+        return rc;
     note_longest(f, h.plain, end - at->packed);
     rc = push(f, *at, err);
     *at = (struct dio_zstd_place){at->plain + h.plain, end};
@@ -254,17 +309,16 @@ static int scan(struct dio_zstd_frames *f, const struct dumpio_env *env, struct 
 
 /* ---- both ------------------------------------------------------------------------------------ */
 
-int dio_zstd_frames_read(struct dio_zstd_frames *f, struct dio_bytes *below,
-                         const struct dumpio_env *env, struct dumpio_error *err)
+int dio_zstd_frames_read(struct dio_zstd_frames *f, const struct dumpio_env *env,
+                         struct dumpio_error *err)
 {
-    *f = (struct dio_zstd_frames){.below = below};
     int rc = find_table(f, err);
     if (!rc)
         rc = read_table(f, env, err);
     if (rc != DUMPIO_END)
         return rc;
     dio_zstd_frames_free(f);
-    *f = (struct dio_zstd_frames){.below = below};
+    *f = (struct dio_zstd_frames){.below = f->below, .try_frame = f->try_frame, .ctx = f->ctx};
     return scan(f, env, err);
 }
 

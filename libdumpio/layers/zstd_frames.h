@@ -23,6 +23,13 @@ struct dio_zstd_place {
 
 struct dio_zstd_frames {
     struct dio_bytes *below;
+    /* Unpack a frame: 0 when it holds plain_len bytes, DUMPIO_E_CORRUPT when not. */
+    int (*try_frame)(void *ctx, const struct dio_block *b, struct dumpio_error *err);
+    void *ctx;
+    struct dio_block last; /* the frame met last, while reading */
+    bool last_sure;        /* that its length is right */
+    unsigned tried;        /* frames unpacked so far */
+    uint64_t real;         /* frames so far that are none to skip */
     struct dio_zstd_place *at; /* of frames 0, stride, 2 * stride ...; and the end as the last */
     uint64_t n, room;          /* in `at` */
     uint64_t frames;
@@ -34,12 +41,13 @@ struct dio_zstd_frames {
 };
 
 /*
- * Learn the frames from the seek table, else from their headers. 0, or DUMPIO_END: they cannot be
- * unpacked one by one (too large for env's memory, or of unknown length). Damage and a cut behind the
- * first frame: `truncated`, with a warning. Free *f in every case.
+ * Learn the frames from the seek table, else from their headers; below, try_frame and ctx are set.
+ * 0, or DUMPIO_END: they cannot be unpacked one by one (too large for env's memory, of unknown
+ * length, of ever-changing length that nothing proves). Damage and a cut behind the first frame:
+ * `truncated`, with a warning. Free *f in every case.
  */
-int dio_zstd_frames_read(struct dio_zstd_frames *f, struct dio_bytes *below,
-                         const struct dumpio_env *env, struct dumpio_error *err);
+int dio_zstd_frames_read(struct dio_zstd_frames *f, const struct dumpio_env *env,
+                         struct dumpio_error *err);
 void dio_zstd_frames_free(struct dio_zstd_frames *f);
 
 /* The frame that holds byte off (below the total). */
