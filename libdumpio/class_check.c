@@ -11,7 +11,9 @@
 #define LAG_PER_MILLE 20u     /* free pages against the zones' counts: processors count apart */
 #define LAG_PAGES 4096u
 #define BAD_PER_MILLE 5u      /* of samples: a running machine was changing some of them */
-#define UNMANAGED_MAX ((uint64_t)64 << 20) /* bytes in one piece without struct pages */
+#define UNMANAGED_MAX ((uint64_t)64 << 20) /* bytes in one piece without struct pages ... */
+#define UNMANAGED_INSIDE ((uint64_t)4 << 20) /* ... and inside a memory node */
+#define STRAYS_MIN 8u         /* fewer say nothing */
 
 static bool too_many(uint64_t bad, uint64_t of)
 {
@@ -39,6 +41,21 @@ static int check_records(const struct dio_class_sums *s, struct dumpio_error *er
                         "%llu of %llu page.mapping looked at are no address of an owner; "
                         "OFFSET(page.mapping) or NUMBER(PG_lru) is wrong",
                         (unsigned long long)s->bad_mappings, (unsigned long long)s->mappings);
+    if (s->ownerless > s->lru / 4 + 16)
+        return dio_fail(err, DUMPIO_E_CORRUPT, DUMPIO_NO_OFFSET,
+                        "%llu of %llu LRU pages have no owner; OFFSET(page.mapping) or "
+                        "NUMBER(PG_lru) is wrong", (unsigned long long)s->ownerless,
+                        (unsigned long long)s->lru);
+    if (s->on_list > STRAYS_MIN && s->on_list > s->off_lru / 2)
+        return dio_fail(err, DUMPIO_E_CORRUPT, DUMPIO_NO_OFFSET,
+                        "%llu of %llu owned pages looked at are on a list and not marked LRU; "
+                        "NUMBER(PG_lru) is wrong", (unsigned long long)s->on_list,
+                        (unsigned long long)s->off_lru);
+    if (s->small_huge)
+        return dio_fail(err, DUMPIO_E_CORRUPT, DUMPIO_NO_OFFSET,
+                        "%llu compound pages are marked as hugetlb and too small for it; the mark "
+                        "(HUGETLB_PAGE_DTOR, PG_hugetlb, PAGE_HUGETLB_MAPCOUNT_VALUE) is wrong",
+                        (unsigned long long)s->small_huge);
     if (too_many(s->bad_links, s->links))
         return dio_fail(err, DUMPIO_E_CORRUPT, DUMPIO_NO_OFFSET,
                         "%llu of %llu free blocks looked at are on no list; OFFSET(page.lru) is "
@@ -73,6 +90,22 @@ static int check_free(const struct dio_classifier *how, const struct dio_class_s
                     "(PAGE_BUDDY_MAPCOUNT_VALUE, OFFSET(page._mapcount), OFFSET(page.private)) or "
                     "the memory map is not as this kernel's facts say",
                     (unsigned long long)found, (unsigned long long)counted);
+}
+
+/* The one node of FLATMEM spans what its zones span, which lie one behind the other. */
+static int check_span(const struct dio_classifier *how, struct dumpio_error *err)
+{
+    const struct dio_memmap *m = how->memmap;
+    uint64_t zones;
+    if (strcmp(m->model, "flatmem") != 0 || m->n_nodes != 1)
+        return 0;
+    int rc = dio_zones_spanned(how->k, m, &zones, err);
+    uint64_t node = m->nodes[0].end - m->nodes[0].pfn;
+    if (rc || zones == node)
+        return rc == DUMPIO_END ? 0 : rc;
+    return dio_fail(err, DUMPIO_E_CORRUPT, DUMPIO_NO_OFFSET,
+                    "the node spans %llu frames, its zones %llu: one of them is damaged",
+                    (unsigned long long)node, (unsigned long long)zones);
 }
 
 /* ---- what translation and memory map stand on ------------------------------------------------------- */
@@ -145,6 +178,15 @@ static int check_pillars(struct dumpio_classes *c, const struct dio_classifier *
 
 /* ---- the dump against the memory map ----------------------------------------------------------------- */
 
+/* Does [a, end), without struct pages up to `gap_end`, lie in a node, or else between such? */
+static bool is_inside(const struct dumpio_classes *c, uint64_t a, uint64_t end, uint64_t gap_end)
+{
+    for (size_t i = 0; i < c->info.n_nodes; i++)
+        if (a < c->info.nodes[i].end && end > c->info.nodes[i].start)
+            return true;
+    return !c->info.n_nodes && gap_end != UINT64_MAX;
+}
+
 /* Count the classes of what the dump holds; say no to what should have a class and has none. */
 static int check_held(struct dumpio_classes *c, struct dumpio_dump *d, struct dumpio_error *err)
 {
@@ -163,7 +205,9 @@ static int check_held(struct dumpio_classes *c, struct dumpio_dump *d, struct du
                 return rc;
             uint64_t end = cr.end < run.end ? cr.end : run.end;
             held[cr.class_] += end - a;
-            if (cr.class_ == DUMPIO_CLASS_NO_RECORD && end - a > unmanaged) {
+            bool inside = is_inside(c, a, end, cr.end);
+            if (cr.class_ == DUMPIO_CLASS_NO_RECORD && end - a > unmanaged &&
+                (end - a > UNMANAGED_MAX || (inside && end - a > UNMANAGED_INSIDE))) {
                 unmanaged = end - a;
                 unmanaged_at = a;
             }
@@ -182,7 +226,7 @@ static int check_held(struct dumpio_classes *c, struct dumpio_dump *d, struct du
                         "the memory map is damaged, cut off or filtered out",
                         (unsigned long long)c->info.held[DUMPIO_CLASS_UNKNOWN],
                         (unsigned long long)unknown_at);
-    if (unmanaged > UNMANAGED_MAX)
+    if (unmanaged)
         return dio_fail(err, DUMPIO_E_CORRUPT, DUMPIO_NO_OFFSET,
                         "0x%llx bytes of memory in the dump, from 0x%llx on, have no struct page: "
                         "the kernel's memory map is damaged, or not found whole",
@@ -195,6 +239,8 @@ int dio_classes_check(struct dumpio_classes *c, struct dumpio_dump *d,
                       const struct dumpio_env *env, struct dumpio_error *err)
 {
     int rc = check_records(sums, err);
+    if (!rc)
+        rc = check_span(how, err);
     if (!rc)
         rc = check_free(how, sums, env, err);
     if (!rc)

@@ -102,6 +102,11 @@ static void add_sums(struct dio_class_sums *to, const struct dio_class_sums *s)
     to->bad_mappings += s->bad_mappings;
     to->links += s->links;
     to->bad_links += s->bad_links;
+    to->lru += s->lru;
+    to->ownerless += s->ownerless;
+    to->off_lru += s->off_lru;
+    to->on_list += s->on_list;
+    to->small_huge += s->small_huge;
     if (s->broken_heads || s->broken_tails || s->broken_free)
         to->broken_pfn = s->broken_pfn;
 }
@@ -173,9 +178,13 @@ static int open_classifier(struct dio_classifier *how, struct dio_kernel *k, boo
                            bool *checked, struct dumpio_error *err)
 {
     int rc = dio_classifier_open(how, k, freed, err);
-    *checked = rc == DUMPIO_E_ABSENT;
+    /* a kernel may have been built without hugetlb, or not say so */
+    bool open = !rc, doubtful = open && how->layout.huge_mark == DIO_HUGE_NONE;
+    *checked = rc == DUMPIO_E_ABSENT || doubtful;
     if (!*checked)
         return rc;
+    if (open)
+        dio_classifier_close(how);
     struct dumpio_error first = err ? *err : (struct dumpio_error){0};
     rc = dio_kernel_complete_facts(k, err);
     if (rc)

@@ -18,9 +18,10 @@ struct dio_libdeflate *dio_libdeflate_new(int level)
     struct dio_libdeflate *s = calloc(1, sizeof *s);
     if (!s)
         return NULL;
-    s->pack = libdeflate_alloc_compressor(level);
+    if (level)
+        s->pack = libdeflate_alloc_compressor(level);
     s->expand = libdeflate_alloc_decompressor();
-    if (s->pack && s->expand)
+    if ((s->pack || !level) && s->expand)
         return s;
     dio_libdeflate_free(s);
     return NULL;
@@ -30,8 +31,10 @@ void dio_libdeflate_free(struct dio_libdeflate *s)
 {
     if (!s)
         return;
-    libdeflate_free_compressor(s->pack);
-    libdeflate_free_decompressor(s->expand);
+    if (s->pack)
+        libdeflate_free_compressor(s->pack);
+    if (s->expand)
+        libdeflate_free_decompressor(s->expand);
     free(s);
 }
 
@@ -39,6 +42,11 @@ size_t dio_libdeflate_pack(struct dio_libdeflate *s, const uint8_t *in, size_t n
                            size_t cap)
 {
     return libdeflate_zlib_compress(s->pack, in, n, out, cap);
+}
+
+uint32_t dio_libdeflate_adler32(const uint8_t *p, size_t n)
+{
+    return libdeflate_adler32(1, p, n);
 }
 
 int dio_libdeflate_expand(struct dio_libdeflate *s, const uint8_t *in, size_t len, uint8_t *out,
@@ -65,6 +73,12 @@ size_t dio_libdeflate_pack(struct dio_libdeflate *s, const uint8_t *in, size_t n
                            size_t cap)
 {
     (void)s, (void)in, (void)n, (void)out, (void)cap;
+    return 0;
+}
+
+uint32_t dio_libdeflate_adler32(const uint8_t *p, size_t n)
+{
+    (void)p, (void)n;
     return 0;
 }
 

@@ -6,6 +6,7 @@
  * classes is makedumpfile's.
  * Does not handle: Xen domains, ZONE_DEVICE memory (the kernel's).
  */
+#include "../plug/codec.h"
 #include "pages.h"
 
 #include <stdlib.h>
@@ -13,7 +14,9 @@
 #define WINDOW_MIN ((uint64_t)1 << 14) /* frames */
 #define MAPPING_FLAGS 3u   /* low bits of page.mapping: anonymous, movable; both: KSM */
 #define MAPPING_ANON 1u
+#define MAPPING_MOVABLE 2u
 #define LOOKS 16u          /* samples of mappings and of links per window */
+#define HUGE_BYTES_MIN (64u << 10) /* of a hugetlb page */
 
 struct window {
     const struct dio_classifier *c;
@@ -24,7 +27,7 @@ struct window {
     uint8_t *classes;
     struct dio_class_sums *sums;
     struct dio_pfn_list *candidates;
-    unsigned mappings, links; /* samples left */
+    unsigned mappings, links, strays; /* samples left */
 };
 
 /* A page, compound or not, as its head's records tell. */
@@ -160,7 +163,8 @@ static bool is_tail(const struct dio_page_layout *l, const uint8_t *r, uint64_t 
     if ((dio_record_flags(l, r) & l->tail_flags) != l->tail_flags)
         return false;
     *head = dio_record_word(l, r, l->first_page);
-    return *head != virt; /* to 2.6.21 the head has the same marks, and points to itself */
+    /* to 2.6.21 the head has the same marks, and points to itself */
+    return *head != virt || (l->tail_flags & ~l->head_flags);
 }
 
 /* The order that the second record holds; 0 when it is impossible for a head at pfn. */
@@ -178,6 +182,15 @@ static unsigned order_of(const struct dio_page_layout *l, const uint8_t *second,
     if (!order || order > l->max_compound || pfn & (((uint64_t)1 << order) - 1))
         return 0;
     return (unsigned)order;
+}
+
+/* hugetlb pages are 64 KiB at least, and more than one page. */
+static unsigned huge_order_min(const struct dio_kernel *k)
+{
+    unsigned order = 1;
+    while (k->page_size << order < HUGE_BYTES_MIN)
+        order++;
+    return order;
 }
 
 static bool is_huge(const struct dio_page_layout *l, uint32_t type, const uint8_t *second)
@@ -229,9 +242,11 @@ static enum dumpio_class class_of(const struct dio_page_layout *l, const uint8_t
         return DUMPIO_CLASS_HWPOISON;
     if (!slab && dio_type_is(type, l->has_offline, l->offline))
         return DUMPIO_CLASS_OFFLINE;
+    if (slab || dio_record_bit(flags, l->pg_reserved))
+        return DUMPIO_CLASS_KERNEL;
     if (huge)
         return DUMPIO_CLASS_USER;
-    if (slab || (int32_t)type < -1 || dio_record_bit(flags, l->pg_reserved))
+    if ((int32_t)type < -1)
         return DUMPIO_CLASS_KERNEL;
     if (mapping & MAPPING_ANON)
         return DUMPIO_CLASS_USER;
@@ -292,7 +307,12 @@ static bool look_at_head(const struct window *x, const uint8_t *r, bool two, uin
     else
         x->sums->compounds++;
     h->pages = (uint64_t)1 << order;
-    h->class_ = class_of(l, r, order && is_huge(l, dio_record_type(l, r), second));
+    bool huge = order && is_huge(l, dio_record_type(l, r), second);
+    if (huge && order < huge_order_min(x->c->k)) {
+        huge = false;
+        x->sums->small_huge++;
+    }
+    h->class_ = class_of(l, r, huge);
     return true;
 }
 
@@ -311,15 +331,21 @@ static bool find_head(const struct window *x, uint64_t pfn, uint64_t head, struc
 
 /* ---- samples for the checks ----------------------------------------------------------------------- */
 
-/* The owner of an LRU page is at a mapped address that is no struct page. */
+/* The owner of an LRU page is an aligned structure at a mapped address, and no struct page. */
 static void sample_mapping(struct window *x, const uint8_t *r)
 {
     uint64_t mapping = dio_record_word(x->l, r, x->l->mapping) & ~(uint64_t)MAPPING_FLAGS;
     uint64_t phys, pfn, record = mapping - mapping % x->l->word;
+    x->sums->lru++;
+    x->sums->ownerless += !mapping;
     if (!x->mappings || !mapping)
         return;
     x->mappings--;
     x->sums->mappings++;
+    if (mapping % x->l->word) {
+        x->sums->bad_mappings++;
+        return;
+    }
     for (unsigned off = 0; off < x->l->size; off += x->l->word)
         if (dio_memmap_pfn(x->c->memmap, record - off, &pfn)) {
             x->sums->bad_mappings++;
@@ -329,19 +355,38 @@ static void sample_mapping(struct window *x, const uint8_t *r)
         x->sums->bad_mappings++;
 }
 
-/* A free block is on a list: what comes behind it points back. */
-static void sample_link(struct window *x, const uint8_t *r, uint64_t virt)
+/* Is the record on a list: does what comes behind it point back? */
+static bool on_list(const struct window *x, const uint8_t *r, uint64_t virt)
 {
     uint8_t back[8];
+    uint64_t next = dio_record_word(x->l, r, x->l->lru);
+    return next && next != virt + x->l->lru &&
+           !dio_kernel_read(x->c->k, next + x->l->word, back, x->l->word, NULL) &&
+           dio_get_word(back, x->l->order, x->l->word) == virt + x->l->lru;
+}
+
+/* A free block is on a list. */
+static void sample_link(struct window *x, const uint8_t *r, uint64_t virt)
+{
     if (!x->links)
         return;
     x->links--;
     x->sums->links++;
-    uint64_t next = dio_record_word(x->l, r, x->l->lru);
-    if (!dio_kernel_read(x->c->k, next + x->l->word, back, x->l->word, NULL) &&
-        dio_get_word(back, x->l->order, x->l->word) == virt + x->l->lru)
+    x->sums->bad_links += !on_list(x, r, virt);
+}
+
+/* A single page that has an owner and is on a list, is on one of the LRU lists, and marked so. */
+static void sample_stray(struct window *x, const uint8_t *r, uint64_t virt)
+{
+    uint64_t mapping = dio_record_word(x->l, r, x->l->mapping), flags = dio_record_flags(x->l, r);
+    if (!x->strays || mapping <= MAPPING_FLAGS || (mapping & MAPPING_FLAGS) == MAPPING_MOVABLE ||
+        dio_record_bit(flags, x->l->pg_lru) || dio_record_bit(flags, x->l->pg_slab) ||
+        dio_record_bit(flags, x->l->pg_reserved) || (int32_t)dio_record_type(x->l, r) < -1 ||
+        !dio_get32(r + x->l->refcount, x->l->order))
         return;
-    x->sums->bad_links++;
+    x->strays--;
+    x->sums->off_lru++;
+    x->sums->on_list += on_list(x, r, virt);
 }
 
 /* ---- the walk -------------------------------------------------------------------------------------- */
@@ -363,11 +408,11 @@ static bool may_be_freed(const struct dio_page_layout *l, const uint8_t *r, uint
 static void fill(const struct window *x, size_t i, uint64_t pages, enum dumpio_class class_)
 {
     size_t n = pages < x->n - i ? (size_t)pages : x->n - i;
-    memset(x->classes + i, class_, n);
+    memset(x->classes + i, (int)class_, n);
     x->sums->pages[class_] += n;
     if (x->l->pg_hwpoison == DIO_NO_BIT || class_ == DUMPIO_CLASS_HWPOISON)
         return;
-    for (size_t j = i + 1; j < i + n; j++) { /* single pages inside may be broken */
+    for (size_t j = i; j < i + n; j++) { /* single pages inside may be broken */
         const uint8_t *r = x->w->records + j * x->l->size;
         if (!x->w->bad[j] && dio_record_bit(dio_record_flags(x->l, r), x->l->pg_hwpoison)) {
             x->classes[j] = DUMPIO_CLASS_HWPOISON;
@@ -418,6 +463,10 @@ static int one_page(struct window *x, size_t i, uint64_t *pages, struct dumpio_e
         fill(x, i, 1, DUMPIO_CLASS_UNKNOWN);
         return 0;
     }
+    if (dio_is_zero(r, l->size)) { /* never set up: the kernel's own have a _mapcount of -1 */
+        fill(x, i, 1, DUMPIO_CLASS_UNKNOWN);
+        return 0;
+    }
     if (is_tail(l, r, virt, &head)) {
         *pages = tail_page(x, i, head);
         return 0;
@@ -435,8 +484,11 @@ static int one_page(struct window *x, size_t i, uint64_t *pages, struct dumpio_e
         *pages = tail_page(x, i, head);
         return 0;
     }
-    if (h.class_ == DUMPIO_CLASS_CACHE || h.class_ == DUMPIO_CLASS_USER)
+    if (dio_record_bit(dio_record_flags(l, r), l->pg_lru) &&
+        (h.class_ == DUMPIO_CLASS_CACHE || h.class_ == DUMPIO_CLASS_USER))
         sample_mapping(x, r);
+    else if (h.pages == 1)
+        sample_stray(x, r, virt);
     *pages = h.pages;
     fill(x, i, h.pages, h.class_);
     if (x->c->want_freed && h.pages == 1 && h.class_ == DUMPIO_CLASS_KERNEL &&
@@ -449,7 +501,7 @@ int dio_classify_window(const struct dio_classifier *c, struct dio_class_worker 
                         size_t n, uint8_t *classes, struct dio_class_sums *sums,
                         struct dio_pfn_list *candidates, struct dumpio_error *err)
 {
-    struct window x = {c, &c->layout, w, pfn, 0, n, classes, sums, candidates, LOOKS, LOOKS};
+    struct window x = {c, &c->layout, w, pfn, 0, n, classes, sums, candidates, LOOKS, LOOKS, LOOKS};
     if (!dio_memmap_virt(c->memmap, pfn, &x.virt))
         return dio_fail(err, DUMPIO_E_INTERNAL, DUMPIO_NO_OFFSET,
                         "frame 0x%llx has no struct page", (unsigned long long)pfn);

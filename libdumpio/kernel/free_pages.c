@@ -100,6 +100,18 @@ int dio_free_counted(struct dio_kernel *k, const struct dio_memmap *m, uint64_t 
     return rc;
 }
 
+int dio_zones_spanned(struct dio_kernel *k, const struct dio_memmap *m, uint64_t *pages,
+                      struct dumpio_error *err)
+{
+    struct zone_facts f = zone_facts(k);
+    struct counting c = {k, fact(k, "OFFSET", "zone.spanned_pages"), 0};
+    if (c.at < 0)
+        return DUMPIO_END;
+    int rc = each_zone(k, m, &f, count_zone, &c, err);
+    *pages = c.pages;
+    return rc;
+}
+
 /* ---- which ------------------------------------------------------------------------------------- */
 
 struct listing {
@@ -204,9 +216,10 @@ int dio_free_lists(struct dio_kernel *k, const struct dio_memmap *m,
         qsort(s.v, s.n, sizeof *s.v, by_pfn);
     for (size_t i = 1; i < s.n; i++)
         if (s.v[i].pfn < s.v[i - 1].pfn + ((uint64_t)1 << s.v[i - 1].order)) {
+            rc = dio_fail(err, DUMPIO_E_CORRUPT, DUMPIO_NO_OFFSET, "frame 0x%llx is free twice",
+                          (unsigned long long)s.v[i].pfn);
             free(s.v);
-            return dio_fail(err, DUMPIO_E_CORRUPT, DUMPIO_NO_OFFSET,
-                            "frame 0x%llx is free twice", (unsigned long long)s.v[i].pfn);
+            return rc;
         }
     *blocks = s.v;
     *n = s.n;

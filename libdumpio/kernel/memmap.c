@@ -101,6 +101,10 @@ static int choose_model(struct dio_memmap *m, struct dio_kernel *k, struct dumpi
         m->model = "sparsemem";
         return dio_memmap_of_sections(m, k, err);
     }
+    if (dio_kernel_number(k, "SIZE", "mem_section", &at))
+        return dio_fail(err, DUMPIO_E_ABSENT, DUMPIO_NO_OFFSET,
+                        "SYMBOL(mem_section) is not known, and this kernel has mem_sections; "
+                        "--vmlinux supplies it");
     if (dio_kernel_symbol(k, "contig_page_data", &symbol)) {
         m->model = "flatmem";
         return dio_memmap_of_nodes(m, k, err);

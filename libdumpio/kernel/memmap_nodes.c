@@ -154,15 +154,36 @@ static int by_pfn(const void *a, const void *b)
     return x->pfn < y->pfn ? -1 : x->pfn > y->pfn;
 }
 
+/*
+ * FLATMEM's two ways to the records must meet: the node's, and mem_map, which is of frame 0 (of the
+ * first frame where memory begins higher up: RISC-V).
+ */
+static int check_flat(struct dio_kernel *k, struct dio_view *v, const struct dio_memnode *n,
+                      unsigned record, uint64_t symbol, uint64_t virt, struct dumpio_error *err)
+{
+    uint64_t map, mask = k->word == 4 ? UINT32_MAX : UINT64_MAX;
+    int rc = dio_memmap_word(v, symbol, &map, err);
+    if (rc || ((map + n->pfn * record) & mask) == virt ||
+        (map == virt && !strcmp(k->arch->name, "riscv64")))
+        return rc;
+    return dio_fail(err, DUMPIO_E_CORRUPT, DUMPIO_NO_OFFSET,
+                    "mem_map 0x%llx and the node, which begins at frame 0x%llx with records at "
+                    "0x%llx, contradict each other", (unsigned long long)map,
+                    (unsigned long long)n->pfn, (unsigned long long)virt);
+}
+
 /* The record of the node's first frame. */
 static int node_map(struct dio_kernel *k, struct dio_view *v, const struct dio_memnode *n,
-                    unsigned record, uint64_t *virt, struct dumpio_error *err)
+                    unsigned record, bool flat, uint64_t *virt, struct dumpio_error *err)
 {
     uint64_t symbol;
     int64_t at = member(k, "pglist_data.node_mem_map");
-    if (at >= 0)
-        return dio_memmap_word(v, n->pgdat + (uint64_t)at, virt, err);
-    if (!dio_kernel_symbol(k, "mem_map", &symbol))
+    bool has_map = dio_kernel_symbol(k, "mem_map", &symbol);
+    if (at >= 0) {
+        int rc = dio_memmap_word(v, n->pgdat + (uint64_t)at, virt, err);
+        return rc || !flat || !has_map ? rc : check_flat(k, v, n, record, symbol, *virt, err);
+    }
+    if (!has_map)
         return dio_fail(err, DUMPIO_E_ABSENT, DUMPIO_NO_OFFSET,
                         "neither OFFSET(pglist_data.node_mem_map) nor SYMBOL(mem_map) is known; "
                         "--vmlinux supplies them");
@@ -189,7 +210,7 @@ int dio_memmap_of_nodes(struct dio_memmap *m, struct dio_kernel *k, struct dumpi
         uint64_t virt;
         if (sorted[i].pfn == sorted[i].end)
             continue;
-        rc = node_map(k, &v, &sorted[i], m->record, &virt, err);
+        rc = node_map(k, &v, &sorted[i], m->record, m->n_nodes == 1, &virt, err);
         if (!rc)
             rc = dio_memmap_add(m, &cap, sorted[i].pfn, sorted[i].end,
                                 k->word == 4 ? virt & UINT32_MAX : virt, err);

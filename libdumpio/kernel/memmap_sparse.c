@@ -33,7 +33,9 @@ static unsigned section_bits(const struct dio_kernel *k)
     if (!strcmp(arch, "x86_64") || !strcmp(arch, "riscv64"))
         return 27;
     if (!strcmp(arch, "i386"))
-        return dio_vmcoreinfo_value(k->text, k->len, "CONFIG_X86_PAE", &n) ? 29 : 26;
+        return !dio_vmcoreinfo_value(k->text, k->len, "CONFIG_X86_PAE", &n) ? 26
+               : dio_kernel_before(k, 2, 6, 26)                            ? 30
+                                                                           : 29;
     if (!strcmp(arch, "aarch64"))
         return version < ((5u << 16) | 12) ? 30 : k->page_size == 65536 ? 29 : 27;
     if (!strcmp(arch, "ppc64"))
@@ -154,10 +156,56 @@ static int find_table(const struct dio_memmap *m, struct dio_kernel *k, struct d
                     "damaged", (unsigned long long)symbol);
 }
 
+/* ---- all of them ------------------------------------------------------------------------------ */
+
+/* Where section 0's records would be, as the sections say: with a virtual memory map all the same. */
+struct biases {
+    uint64_t most, lone;      /* the common one; the last that differs */
+    uint64_t sections, same;  /* in all, of the common one */
+    uint64_t lone_at;         /* section */
+    uint64_t lone_same;       /* of the last that differs */
+};
+
+static void count_bias(struct biases *b, uint64_t bias, uint64_t section)
+{
+    if (!b->sections++ || bias == b->most) {
+        b->most = bias;
+        b->same++;
+        return;
+    }
+    b->lone_same = bias == b->lone ? b->lone_same + 1 : 1;
+    b->lone = bias;
+    b->lone_at = section;
+}
+
+static int check_biases(const struct biases *b, struct dumpio_error *err)
+{
+    uint64_t others = b->sections - b->same;
+    bool first_alone = b->same == 1 && b->lone_same == others && others > 2;
+    if (!first_alone && (others != 1 || b->same < 3))
+        return 0;
+    return dio_fail(err, DUMPIO_E_CORRUPT, DUMPIO_NO_OFFSET,
+                    "mem_section contradicts itself: section %llu alone has its struct pages "
+                    "elsewhere than %llu others", first_alone ? 0 : (unsigned long long)b->lone_at,
+                    (unsigned long long)b->sections - 1);
+}
+
+/* A section that is not there is all zero; hot-removed ones were not from 5.3 to 5.5. */
+static int check_absent(const struct dio_kernel *k, uint64_t map, uint64_t section,
+                        struct dumpio_error *err)
+{
+    if (!map || (!dio_kernel_before(k, 5, 3, 0) && dio_kernel_before(k, 5, 6, 0)))
+        return 0;
+    return dio_fail(err, DUMPIO_E_CORRUPT, DUMPIO_NO_OFFSET,
+                    "mem_section of section %llu is damaged: 0x%llx is not marked as present",
+                    (unsigned long long)section, (unsigned long long)map);
+}
+
 int dio_memmap_of_sections(struct dio_memmap *m, struct dio_kernel *k, struct dumpio_error *err)
 {
     struct dio_view v = {.k = k};
     struct sections s = {0};
+    struct biases b = {0};
     size_t cap = 0;
     int rc = facts(k, &s, err);
     if (!rc)
@@ -168,11 +216,13 @@ int dio_memmap_of_sections(struct dio_memmap *m, struct dio_kernel *k, struct du
         if (rc)
             break;
         if (!(map & PRESENT)) {
+            rc = check_absent(k, map, i, err);
             m->unmapped_sections += skip;
             continue;
         }
+        count_bias(&b, map & ~(uint64_t)FLAGS, i);
         rc = dio_memmap_add(m, &cap, pfn, pfn + ((uint64_t)1 << s.shift),
                             record_base(m, k, map, pfn), err);
     }
-    return rc;
+    return rc ? rc : check_biases(&b, err);
 }

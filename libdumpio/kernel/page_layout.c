@@ -11,6 +11,7 @@
 #include <stdio.h>
 
 #define LARGEST_PAGE_SHIFT 40u /* no compound page is larger than 1 TiB */
+#define ORDERS_MAX 21          /* of buddies: 11 to 17 have been seen; windows hold 1 << 20 frames */
 
 struct layout {
     struct dio_page_layout *l;
@@ -82,10 +83,10 @@ static int members(const struct layout *c)
         rc = need(c, "page.lru", 2 * l->word, &l->lru);
     if (!rc)
         rc = need(c, "page.private", l->word, &l->private);
-    if (!rc && !offset(c, "page._mapcount", 4, &l->mapcount))
-        rc = need(c, "page.page_type", 4, &l->mapcount);
-    if (!rc && !offset(c, "page._refcount", 4, &l->refcount))
-        rc = need(c, "page._count", 4, &l->refcount);
+    if (!rc && !offset(c, "page.page_type", 4, &l->mapcount))
+        rc = need(c, "page._mapcount", 4, &l->mapcount);
+    if (!rc && !offset(c, "page._count", 4, &l->refcount))
+        rc = need(c, "page._refcount", 4, &l->refcount);
     l->free_count = dio_kernel_before(c->k, 2, 6, 17) ? -1 : 0;
     return rc;
 }
@@ -167,7 +168,7 @@ static int types(const struct layout *c)
         return missing(c, "NUMBER(PG_slab) or NUMBER(PAGE_SLAB_MAPCOUNT_VALUE)");
     if (!dio_kernel_number(k, "LENGTH", "zone.free_area", &orders))
         return missing(c, "LENGTH(zone.free_area)");
-    if (orders < 1 || orders > 32)
+    if (orders < 1 || orders > ORDERS_MAX)
         return dio_fail(c->err, DUMPIO_E_CORRUPT, DUMPIO_NO_OFFSET,
                         "LENGTH(zone.free_area) of %lld is impossible", (long long)orders);
     l->max_order = (unsigned)orders - 1;
@@ -256,7 +257,9 @@ static int orders(const struct layout *c)
     if (offset(c, "page.compound_order", 1, &l->order_off)) {
         offset(c, "page.compound_dtor", 1, &dtor);
         l->order_size = order_width(c, l->order_off, dtor);
-        return 0;
+        return l->order_off + l->order_size <= l->size
+                   ? 0
+                   : missing(c, "OFFSET(page.compound_order), inside struct page,");
     }
     if (in_second(c, "folio._folio_order", &l->order_off)) {
         l->order_size = 1;
@@ -292,8 +295,9 @@ static int huge(const struct layout *c)
         l->huge_mark = DIO_HUGE_FLAG;
         l->huge_value = (uint64_t)number;
     } else if (dio_kernel_number(c->k, "NUMBER", "HUGETLB_PAGE_DTOR", &number) &&
-               (offset(c, "page.compound_dtor", 1, &l->huge_off) ||
-                in_second(c, "folio._folio_dtor", &l->huge_off))) {
+               (offset(c, "page.compound_dtor", l->order_size, &l->huge_off) ||
+                in_second(c, "folio._folio_dtor", &l->huge_off)) &&
+               l->huge_off + l->order_size <= l->size) {
         l->huge_mark = DIO_HUGE_DTOR;
         l->huge_value = (uint64_t)number;
         l->huge_size = l->order_size;
@@ -304,9 +308,11 @@ static int huge(const struct layout *c)
         l->huge_off = l->lru;
         l->huge_size = l->word;
     }
-    return l->huge_mark == DIO_HUGE_NONE && has_hugetlb(c)
-               ? missing(c, "the mark of hugetlb pages (NUMBER(PAGE_HUGETLB_MAPCOUNT_VALUE), "
-                            "PG_hugetlb or HUGETLB_PAGE_DTOR)")
+    bool told = dio_kernel_number(c->k, "NUMBER", "HUGETLB_PAGE_DTOR", &number);
+    return l->huge_mark == DIO_HUGE_NONE && (told || has_hugetlb(c))
+               ? missing(c, "the mark of hugetlb pages (NUMBER(PAGE_HUGETLB_MAPCOUNT_VALUE); "
+                            "NUMBER(PG_hugetlb); NUMBER(HUGETLB_PAGE_DTOR) with "
+                            "OFFSET(page.compound_dtor) or OFFSET(folio._folio_dtor))")
                : 0;
 }
 

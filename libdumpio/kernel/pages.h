@@ -146,6 +146,9 @@ struct dio_class_sums {
     uint64_t broken_free;    /* free blocks of impossible order or place */
     uint64_t mappings, bad_mappings; /* looked at on LRU pages; no address of an owner */
     uint64_t links, bad_links;       /* looked at on free blocks; not linked back */
+    uint64_t lru, ownerless;         /* pages marked LRU; of them, without an owner */
+    uint64_t off_lru, on_list;       /* owned and not marked LRU, looked at; of them, on a list */
+    uint64_t small_huge;             /* marked as hugetlb, and too small for it */
     uint64_t broken_pfn;     /* one of the broken ones */
 };
 
@@ -208,6 +211,10 @@ int dio_free_lists(struct dio_kernel *k, const struct dio_memmap *m,
 /* Free pages as the zones count them. DUMPIO_END: the zones of this kernel cannot be found. */
 int dio_free_counted(struct dio_kernel *k, const struct dio_memmap *m, uint64_t *pages,
                      struct dumpio_error *err);
+
+/* Frames that all zones span together; as above. */
+int dio_zones_spanned(struct dio_kernel *k, const struct dio_memmap *m, uint64_t *pages,
+                      struct dumpio_error *err);
 
 /*
  * Of the candidates, those that are on a list of freed pages now: the list closes over exactly one
