@@ -175,6 +175,29 @@ static int types(const struct layout *c)
     return 0;
 }
 
+/* Where a type is the top byte alone (6.12 and later), that holds for all of them. */
+static int same_kind(const struct layout *c, const char *name, uint32_t value)
+{
+    const struct dio_page_layout *l = c->l;
+    if (!l->has_buddy || l->buddy & 0xffffff || !(value & 0xffffff))
+        return 0;
+    return dio_fail(c->err, DUMPIO_E_CORRUPT, DUMPIO_NO_OFFSET,
+                    "%s 0x%x is no type of this kernel, whose types are one byte", name, value);
+}
+
+static int same_kinds(const struct layout *c)
+{
+    const struct dio_page_layout *l = c->l;
+    int rc = l->has_slab ? same_kind(c, "PAGE_SLAB_MAPCOUNT_VALUE", l->slab) : 0;
+    if (!rc && l->has_offline)
+        rc = same_kind(c, "PAGE_OFFLINE_MAPCOUNT_VALUE", l->offline);
+    if (!rc && l->has_unaccepted)
+        rc = same_kind(c, "PAGE_UNACCEPTED_MAPCOUNT_VALUE", l->unaccepted);
+    if (!rc && l->huge_mark == DIO_HUGE_TYPE)
+        rc = same_kind(c, "PAGE_HUGETLB_MAPCOUNT_VALUE", (uint32_t)l->huge_value);
+    return rc;
+}
+
 /* ---- compound pages --------------------------------------------------------------------------- */
 
 static int heads(const struct layout *c)
@@ -335,6 +358,8 @@ int dio_page_layout(struct dio_page_layout *l, struct dio_kernel *k, struct dump
         rc = orders(&c);
     if (!rc)
         rc = huge(&c);
+    if (!rc)
+        rc = same_kinds(&c);
     l->max_compound = LARGEST_PAGE_SHIFT;
     for (uint64_t page = k->page_size; page > 1; page >>= 1)
         l->max_compound--;
