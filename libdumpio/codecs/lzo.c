@@ -14,8 +14,9 @@
 #define ROOM (DIO_PAGE_MAX + DIO_PAGE_MAX / 16 + 64 + 3)
 
 struct state {
-    uint8_t out[ROOM]; /* lzo1x_1_compress knows no bound of its output */
-    lzo_align_t work[(LZO1X_1_MEM_COMPRESS + sizeof(lzo_align_t) - 1) / sizeof(lzo_align_t)];
+    uint8_t out[ROOM]; /* lzo1x_1_12_compress knows no bound of its output */
+    /* its dictionary is cleared for every page: a small one is 10% faster, and 0.3% larger */
+    lzo_align_t work[(LZO1X_1_12_MEM_COMPRESS + sizeof(lzo_align_t) - 1) / sizeof(lzo_align_t)];
 };
 
 static void *lzo_new(int level)
@@ -33,7 +34,8 @@ static size_t lzo_pack(void *state, const uint8_t *in, size_t n, uint8_t *out, s
 {
     struct state *s = state;
     lzo_uint len = 0;
-    if (n > DIO_PAGE_MAX || lzo1x_1_compress(in, n, s->out, &len, s->work) != LZO_E_OK || len > cap)
+    if (n > DIO_PAGE_MAX ||
+        lzo1x_1_12_compress(in, n, s->out, &len, s->work) != LZO_E_OK || len > cap)
         return 0;
     memcpy(out, s->out, len);
     return len;
