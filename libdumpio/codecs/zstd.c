@@ -9,8 +9,8 @@
  */
 #include "set.h"
 
-#include "../layers/xxh64.h"
 #include "../plug/decode.h"
+#include "../plug/xxh64.h"
 
 #include <stdlib.h>
 #include <zstd.h>

@@ -9,7 +9,7 @@
 #include "pool.h"
 #include "scratch.h"
 #include "unpack.h"
-#include "xxh64.h"
+#include "../plug/xxh64.h"
 #include "zstd_frames.h"
 
 #include <stdlib.h>

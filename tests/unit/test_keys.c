@@ -49,8 +49,8 @@ static void test_bech32(void)
 {
     static const char *const good[] = { /* BIP 173 */
         "A12UEL5L", "a12uel5l",
-        "an83characterlonghumanreadablepartthatcontainsthenumber1andtheexcludedcharactersbio1"
-        "tt5tgs",
+        ("an83characterlonghumanreadablepartthatcontainsthenumber1andtheexcludedcharactersbio1"
+         "tt5tgs"),
         "abcdef1qpzry9x8gf2tvdw0s3jn54khce6mua7lmqqqxw",
         "split1checkupstagehandshakeupstreamerranterredcaperred2y9e3w", "?1ezyfcl",
     };

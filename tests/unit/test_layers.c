@@ -6,7 +6,7 @@
  */
 #include "io/io.h"
 #include "layers/layers.h"
-#include "layers/xxh64.h"
+#include "plug/xxh64.h"
 #include "plug/decode.h"
 #include "unit.h"
 

@@ -3,7 +3,7 @@
  * XXH64 of bytes in memory, from the xxHash specification.
  * Seed 0 only; no streaming.
  */
-#include "xxh64.h"
+#include "plug/xxh64.h"
 
 #include "../plug/decode.h"
 
