@@ -157,6 +157,48 @@ def from_worlds(seeds, build, scratch):
             seeds.add("kernel", "%s-%s" % (test, name), shorten(read(os.path.join(folder, name))))
 
 
+ERAS = 26                            # of pages_world.h
+KINDS = 12                           # of pages in fuzz_classify.c
+
+
+def pages(rng):
+    """Operations of fuzz_classify that make pages of all kinds, and lists of freed ones."""
+    kinds = [(kind, order) for kind in range(KINDS) for order in (0, rng.randrange(1, 5))]
+    ops = [b"K" + struct.pack("<BHB", kind, 0x200 + 16 * i, order)
+           for i, (kind, order) in enumerate(kinds)]
+    ops += [b"K" + struct.pack("<BHB", rng.randrange(KINDS), 0x180 + 16 * i, rng.randrange(5))
+            for i in range(6)]
+    ops += [b"L" + struct.pack("<BHB", i, 900 + 40 * i, 3 + 4 * i) for i in range(2)]
+    return ops
+
+
+def from_classify(seeds):
+    """Every era on every machine; then one fact or a few bytes changed."""
+    rng = random.Random(2)
+    for era in range(ERAS):
+        for machine in range(4):
+            flags = machine | 4 | (16 if machine == 3 and era == ERAS - 1 else 0)
+            seeds.add("classify", "era%d-%d" % (era, machine),
+                      bytes([era, flags]) + b"".join(pages(rng)))
+    for i in range(300):
+        ops = pages(rng)
+        for _ in range(rng.randrange(1, 4)):
+            value = rng.choice([rng.randrange(64), rng.randrange(1 << 16), rng.randrange(1 << 64),
+                                (1 << 64) - 1 - rng.randrange(256)])
+            ops.append(rng.choice([
+                b"F" + struct.pack("<BBQ", rng.randrange(64), rng.randrange(4), value),
+                b"R" + struct.pack("<HBBQ", rng.randrange(1024), rng.randrange(64),
+                                   rng.randrange(4), value),
+                b"A" + struct.pack("<HBHB", rng.randrange(1024), rng.randrange(8) * 8,
+                                   rng.randrange(1024), rng.randrange(4)),
+                b"M" + struct.pack("<I", 0x10000 + 8 * rng.randrange(200))[:3] + b"\3" +
+                struct.pack("<Q", value),
+                b"D" + struct.pack("<H", 0x1000 + rng.randrange(16)),
+                b"V" + bytes([rng.randrange(16), rng.choice([255, 0, 3])])]))
+        seeds.add("classify", "change%d" % i,
+                  bytes([rng.randrange(ERAS), rng.randrange(32)]) + b"".join(ops))
+
+
 def main(args):
     if len(args) > 1 and args[0] == "--shorten":
         sys.stdout.buffer.write((MARK + b"\1\0\0").join(shorten(read(p)) for p in args[1:]))
@@ -171,6 +213,7 @@ def main(args):
                        stdout=subprocess.DEVNULL)
         from_dumps(seeds, folder, build, scratch)
         from_codecs(seeds)
+        from_classify(seeds)
         from_worlds(seeds, build, scratch)
     print("%d seeds" % seeds.count)
     return 0

@@ -13,7 +13,8 @@
 
 /* Offsets in pglist_data and zone, of our own choice. */
 enum { N_START = 0, N_SPANNED = 8, N_MAP = 16, N_NR_ZONES = 24, N_ID = 28, N_NEXT = 32,
-       N_ZONES = 64, Z_STAT = 0, Z_FREE_PAGES = 24, Z_SPANNED = 32, Z_AREAS = 64, ZONE_SIZE = 0x800 };
+       N_ZONES = 64, Z_STAT = 0, Z_FREE_PAGES = 24, Z_SPANNED = 32, Z_AREAS = 64,
+       ZONE_SIZE = 0x800 };
 
 /* ---- the kernel's facts ---------------------------------------------------------------------- */
 

@@ -322,6 +322,115 @@ static void zlib_streams(void)
     c->free_state(state);
 }
 
+/* ---- deflate's corners ----------------------------------------------------------------------- */
+
+/* Packs page[0, n) by zlib's default level; zlib itself must give it back. Returns the size. */
+static size_t deflated(void *state, const uint8_t *page, size_t n)
+{
+    static uint8_t packed[DIO_PAGE_MAX], out[DIO_PAGE_MAX];
+    size_t len = pack(dio_codec_by_name("zlib"), state, page, n, packed, n - 1);
+    if (len) {
+        CHECK(!plain_zlib(packed, len, out, n));
+        CHECK(!memcmp(out, page, n));
+    }
+    return len;
+}
+
+/* Bytes as frequent as Fibonacci's numbers, shuffled: their best code is `kinds` - 1 bits deep. */
+static size_t deep_page(uint8_t *p, unsigned kinds)
+{
+    size_t n = 0, a = 1, b = 1;
+    for (unsigned k = 0; k < kinds; k++) {
+        memset(p + n, (int)(k * 37 & 255), a);
+        n += a;
+        size_t next = a + b;
+        a = b;
+        b = next;
+    }
+    for (size_t i = n - 1; i; i--) {
+        size_t k = rnd() % (i + 1);
+        uint8_t v = p[i];
+        p[i] = p[k];
+        p[k] = v;
+    }
+    return n;
+}
+
+static void deflate_corners(void)
+{
+    static uint8_t page[DIO_PAGE_MAX];
+    const struct dio_codec *c = dio_codec_by_name("zlib");
+    void *state = c->new_state(c->level_default);
+    for (unsigned kinds = 2; kinds < 20; kinds++) /* 19: of 10945 bytes, in one block */
+        CHECK(deflated(state, page, deep_page(page, kinds)) > 0 || kinds < 8);
+    for (size_t run = 1; run < 800; run++) { /* runs around the longest match, 258 */
+        make_page(page, PAGE, 4);
+        memset(page + 1000, 7, run);
+        memset(page + 2000, 0, 1000);
+        CHECK(deflated(state, page, PAGE) > 0);
+    }
+    for (size_t n = 2; n < 600; n++) { /* the end of the input, before a guard */
+        make_page(page, n, 1 + (unsigned)n % 6);
+        deflated(state, page, n);
+    }
+    for (size_t at = 16384 - 300; at < 16384 + 20; at++) { /* where a block ends */
+        make_page(page, 40000, 4);
+        memset(page + at, 1, 300);
+        memcpy(page + 20000, page + 100, 12000); /* and how far a match may reach back */
+        memcpy(page + 32768 + 90, page + 80 + at % 20, 300);
+        CHECK(deflated(state, page, 40000) > 0);
+    }
+    make_page(page, PAGE / 2, 4); /* noise, but the same twice */
+    memcpy(page + PAGE / 2, page, PAGE / 2);
+    size_t len = deflated(state, page, PAGE);
+    CHECK(len && len < PAGE * 6 / 10);
+    c->free_state(state);
+}
+
+/* What a state has seen before does not matter, however much it was: positions start over. */
+static void deflate_forgets(void)
+{
+    static uint8_t page[PAGE], large[DIO_PAGE_MAX], first[PAGE], later[PAGE];
+    const struct dio_codec *c = dio_codec_by_name("zlib");
+    void *state = c->new_state(c->level_default);
+    make_page(page, PAGE, 1);
+    memcpy(large, page, PAGE);
+    size_t len = c->pack(state, page, PAGE, first, PAGE - 1);
+    CHECK(len > 0);
+    for (unsigned i = 0; i < 8200; i++) { /* more than 2 GiB */
+        CHECK(c->pack(state, large, DIO_PAGE_MAX, packed_end - PAGE, PAGE) > 0);
+        if (i % 100 && i < 8150)
+            continue;
+        CHECK_EQ(c->pack(state, page, PAGE, later, PAGE - 1), len);
+        CHECK(!memcmp(first, later, len));
+    }
+    c->free_state(state);
+}
+
+/* ---- zstd: every frame carries its checksum -------------------------------------------------- */
+
+static void zstd_checksum(void)
+{
+    static uint8_t page[PAGE], packed[PAGE];
+    const struct dio_codec *c = dio_codec_by_name("zstd");
+    for (int level = -1; level <= 3; level++) {
+        void *state = c->new_state(level);
+        struct dumpio_error err;
+        make_page(page, PAGE, 1);
+        size_t len = pack(c, state, page, PAGE, packed, PAGE - 1);
+        CHECK(len > 12 && packed[4] & 4); /* the descriptor's flag, RFC 8878, 3.1.1.1.1 */
+        for (unsigned bit = 0; bit < 32; bit++) {
+            packed[len - 4 + bit / 8] ^= (uint8_t)(1u << bit % 8);
+            CHECK_EQ(expand(c, state, packed, len, PAGE, &err), DUMPIO_E_CORRUPT);
+            CHECK(strstr(err.message, "checksum") != NULL);
+            packed[len - 4 + bit / 8] ^= (uint8_t)(1u << bit % 8);
+        }
+        for (size_t cap = 0; cap < len; cap++)
+            CHECK_EQ(c->pack(state, page, PAGE, out_end - cap, cap), 0);
+        c->free_state(state);
+    }
+}
+
 /* ---- RLE: every sentence of its rule --------------------------------------------------------- */
 
 static void rle_is(const char *plain, size_t n, const char *packed, size_t len)
@@ -406,6 +515,9 @@ int main(void)
     zeros();
     rle_vectors();
     zlib_streams();
+    deflate_corners();
+    deflate_forgets();
+    zstd_checksum();
     for (unsigned i = 0; dio_codec_at(i); i++) {
         const struct dio_codec *c = dio_codec_at(i);
         if (c->missing) {
