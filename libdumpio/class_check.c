@@ -13,6 +13,7 @@
 #define BAD_PER_MILLE 5u      /* of samples: a running machine was changing some of them */
 #define UNMANAGED_MAX ((uint64_t)64 << 20) /* bytes in one piece without struct pages ... */
 #define UNMANAGED_INSIDE ((uint64_t)4 << 20) /* ... and inside a memory node */
+#define FOUR_GIB ((uint64_t)4 << 30)
 #define STRAYS_MIN 8u         /* fewer say nothing */
 
 static bool too_many(uint64_t bad, uint64_t of)
@@ -178,9 +179,14 @@ static int check_pillars(struct dumpio_classes *c, const struct dio_classifier *
 
 /* ---- the dump against the memory map ----------------------------------------------------------------- */
 
-/* Does [a, end), without struct pages up to `gap_end`, lie in a node, or else between such? */
+/*
+ * Does [a, end), without struct pages up to `gap_end`, lie in a node, or else between such? The hole
+ * below 4 GiB of PCs does not count: a virtual machine's video memory is there.
+ */
 static bool is_inside(const struct dumpio_classes *c, uint64_t a, uint64_t end, uint64_t gap_end)
 {
+    if (end <= FOUR_GIB && gap_end >= FOUR_GIB)
+        return false;
     for (size_t i = 0; i < c->info.n_nodes; i++)
         if (a < c->info.nodes[i].end && end > c->info.nodes[i].start)
             return true;

@@ -190,7 +190,7 @@ static int open_classifier(struct dio_classifier *how, struct dio_kernel *k, boo
     if (rc)
         return rc;
     rc = dio_classifier_open(how, k, freed, err);
-    if (rc == DUMPIO_E_ABSENT && err)
+    if (rc == DUMPIO_E_ABSENT && err && !open)
         *err = first;
     return rc;
 }

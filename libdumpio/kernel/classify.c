@@ -42,7 +42,8 @@ struct head {
 int dio_classifier_open(struct dio_classifier *c, struct dio_kernel *k, bool want_freed,
                         struct dumpio_error *err)
 {
-    *c = (struct dio_classifier){.k = k, .want_freed = want_freed};
+    *c = (struct dio_classifier){.k = k, .want_freed = want_freed,
+                                 .all_set_up = !dio_kernel_before(k, 5, 5, 0)};
     int rc = dio_page_layout(&c->layout, k, err);
     if (!rc)
         rc = dio_kernel_memmap(k, &c->memmap, err);
@@ -463,7 +464,8 @@ static int one_page(struct window *x, size_t i, uint64_t *pages, struct dumpio_e
         fill(x, i, 1, DUMPIO_CLASS_UNKNOWN);
         return 0;
     }
-    if (dio_is_zero(r, l->size)) { /* never set up: the kernel's own have a _mapcount of -1 */
+    /* never set up; kernels up to 5.4 left those of holes so */
+    if (x->c->all_set_up && dio_is_zero(r, l->size)) {
         fill(x, i, 1, DUMPIO_CLASS_UNKNOWN);
         return 0;
     }

@@ -190,11 +190,15 @@ static int check_biases(const struct biases *b, struct dumpio_error *err)
                     (unsigned long long)b->sections - 1);
 }
 
-/* A section that is not there is all zero; hot-removed ones were not from 5.3 to 5.5. */
-static int check_absent(const struct dio_kernel *k, uint64_t map, uint64_t section,
-                        struct dumpio_error *err)
+/*
+ * A section that is not there is all zero; hot-removed ones (5.3 to 5.5, and backports) hold the
+ * bias of a map at 0.
+ */
+static int check_absent(const struct dio_kernel *k, const struct dio_memmap *m, uint64_t map,
+                        uint64_t section, uint64_t pfn, struct dumpio_error *err)
 {
-    if (!map || (!dio_kernel_before(k, 5, 3, 0) && dio_kernel_before(k, 5, 6, 0)))
+    bool removed = (map & ~(uint64_t)FLAGS) == ((0 - pfn * m->record) & ~(uint64_t)FLAGS);
+    if (!map || removed || (!dio_kernel_before(k, 5, 3, 0) && dio_kernel_before(k, 5, 6, 0)))
         return 0;
     return dio_fail(err, DUMPIO_E_CORRUPT, DUMPIO_NO_OFFSET,
                     "mem_section of section %llu is damaged: 0x%llx is not marked as present",
@@ -216,7 +220,7 @@ int dio_memmap_of_sections(struct dio_memmap *m, struct dio_kernel *k, struct du
         if (rc)
             break;
         if (!(map & PRESENT)) {
-            rc = check_absent(k, map, i, err);
+            rc = check_absent(k, m, map, i, pfn, err);
             m->unmapped_sections += skip;
             continue;
         }

@@ -176,6 +176,7 @@ struct dio_classifier {
     size_t n_blocks;
     uint64_t window;               /* frames; a power of two that no free block crosses */
     bool want_freed;
+    bool all_set_up;               /* no record of a present section is all zero */
 };
 
 int dio_classifier_open(struct dio_classifier *c, struct dio_kernel *k, bool want_freed,
