@@ -228,5 +228,6 @@ int dio_memmap_of_sections(struct dio_memmap *m, struct dio_kernel *k, struct du
         rc = dio_memmap_add(m, &cap, pfn, pfn + ((uint64_t)1 << s.shift),
                             record_base(m, k, map, pfn), err);
     }
-    return rc ? rc : check_biases(&b, err);
+    bool one_map = k->word == 8 && !dio_kernel_before(k, 2, 6, 24); /* vmemmap came then */
+    return rc || !one_map ? rc : check_biases(&b, err);
 }
