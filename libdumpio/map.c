@@ -181,8 +181,10 @@ static int filtered_run(struct dio_map *m, struct dumpio_run *run, struct dumpio
     }
     if (m->held.start >= m->held.end) {
         int rc = kept_run(m, &m->held, err);
-        if (rc)
+        if (rc) {
+            m->held.start = m->held.end = 0; /* what lies behind the last range to keep */
             return rc;
+        }
         m->pos = m->held.end;
         if (m->held.kind == DUMPIO_EXCLUDED) {
             *run = m->held;
