@@ -351,18 +351,10 @@ static void cut_freed(const struct dumpio_classes *c, uint64_t pfn, uint64_t *en
                       enum dumpio_class *class_)
 {
     const struct dio_pfn_list *l = &c->freed;
-    size_t lo = 0, hi = l->n;
-    while (lo < hi) {
-        size_t mid = lo + (hi - lo) / 2;
-        if (l->v[mid] < pfn)
-            lo = mid + 1;
-        else
-            hi = mid;
-    }
-    if (lo == l->n || l->v[lo] >= *end)
-        return;
-    if (l->v[lo] > pfn) {
-        *end = l->v[lo];
+    size_t lo;
+    if (!dio_pfn_list_find(l, pfn, &lo)) {
+        if (lo < l->n && l->v[lo] < *end)
+            *end = l->v[lo];
         return;
     }
     uint64_t last = pfn;

@@ -42,14 +42,9 @@ const struct dio_format *dio_format_by_name(const char *name);
 
 /* ---- the page map --------------------------------------------------------------------------------- */
 
-/* Byte ranges to keep: ascending, disjoint. NULL/0 keeps everything. */
-struct dio_range {
-    uint64_t start, end;
-};
-
 struct dio_map_options {
     uint32_t unit;                      /* bytes */
-    const struct dio_range *keep;       /* NULL: everything */
+    const struct dumpio_range *keep;       /* NULL: everything */
     size_t n_keep;
     const struct dumpio_filter *filter; /* NULL: none. What it leaves out is EXCLUDED */
     bool redacted;                      /* what is EXCLUDED, is PRESENT: zeros will be written */

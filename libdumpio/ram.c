@@ -25,12 +25,12 @@ static int add_range(struct dio_ram *ram, size_t *cap, uint64_t start, uint64_t 
     }
     if (ram->n_keep == *cap) {
         *cap = *cap ? *cap * 2 : 64;
-        struct dio_range *r = realloc(ram->keep, *cap * sizeof *r);
+        struct dumpio_range *r = realloc(ram->keep, *cap * sizeof *r);
         if (!r)
             return dio_nomem(err, "the kernel's memory map");
         ram->keep = r;
     }
-    ram->keep[ram->n_keep++] = (struct dio_range){start, end};
+    ram->keep[ram->n_keep++] = (struct dumpio_range){start, end};
     return 0;
 }
 

@@ -8,7 +8,7 @@
 #include "dump.h"
 
 struct dio_ram {
-    struct dio_range *keep; /* NULL: keep everything */
+    struct dumpio_range *keep; /* NULL: keep everything */
     size_t n_keep;
     uint64_t dropped;       /* bytes of dumped memory outside keep */
 };

@@ -3,31 +3,16 @@
  * dumpconv: convert a dump from any format to any format.
  */
 #include "common/json.h"
-#include "common/keyring.h"
-#include "common/target.h"
-#include "common/ui.h"
+#include "common/output.h"
 #include "tools.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { TO = 400, CODEC, LEVEL, RAM_ONLY, NO_SYNC, STRICT, LIST, WRAP, WRAP_LEVEL, ENCRYPT_TO };
+enum { LIST = 400 };
 
 static const struct opt options[] = {
-    {TO, "to", "FORMAT[:CODEC]", "format to write; --list names them"},
-    {CODEC, "codec", "CODEC", "how pages are packed (default: as in the input where FORMAT\n"
-                              "has it, so that pages pass unchanged; else FORMAT's first)"},
-    {LEVEL, "level", "N", "of the codec; repacks every page"},
-    {RAM_ONLY, "ram-only", NULL, "leave out frames outside the kernel's memory map"},
-    {'F', "flatten", NULL, "write a flattened stream, as makedumpfile -F does"},
-    {WRAP, "wrap", "LIST", "containers around the output, innermost first: zst, gz, xz, none\n"
-                           "(default: as the suffixes of OUT say)"},
-    {WRAP_LEVEL, "wrap-level", "N", "of the compressing container"},
-    {ENCRYPT_TO, "encrypt-to", "WHOM", "encrypt for age1..., ssh-ed25519 ..., ssh-rsa ..., or\n"
-                                       "the recipients in a file; may be repeated"},
-    {NO_SYNC, "no-sync", NULL, "do not wait until the disk has it"},
-    {STRICT, "strict", NULL, "stop at the first lost page"},
     {LIST, "list", NULL, "list formats and their codecs, the default first"},
     {0, NULL, NULL, NULL},
 };
@@ -39,6 +24,7 @@ static const struct opt_spec spec = {
              "dumpconv --to=FORMAT[:CODEC] [OPTIONS] IN... OUT\n"
              "dumpconv --list [--json]",
     .own = options,
+    .output = output_options,
     .more = ui_options,
     .notes =
         "FROM2TO names both formats (lkcd2elf); the input is checked against FROM. Several IN are\n"
@@ -50,23 +36,10 @@ static const struct opt_spec spec = {
 
 struct request {
     struct ui ui;
-    struct dumpio_convert_options convert;
-    struct target to;
+    struct output out;
     char from[64];
-    struct dumpio_keys *recipients;
     bool list;
 };
-
-/* "FORMAT" or "FORMAT:CODEC" into the request. */
-static int set_target(struct request *r, const char *text)
-{
-    if (!target_parse(&r->to, text))
-        return opt_usage_error(&spec, "unknown format: %s", text);
-    r->convert.format = r->to.format;
-    if (r->to.codec)
-        r->convert.codec = r->to.codec;
-    return -1;
-}
 
 /* "lkcd2elf[:codec]"; false when it is no such word. */
 static bool from_to(struct request *r, const char *word, int *code)
@@ -77,7 +50,7 @@ static bool from_to(struct request *r, const char *word, int *code)
             continue;
         memcpy(r->from, word, from);
         r->from[from] = 0;
-        *code = set_target(r, two + 1);
+        *code = output_format(&r->ui, &r->out, two + 1);
         return true;
     }
     return false;
@@ -85,33 +58,12 @@ static bool from_to(struct request *r, const char *word, int *code)
 
 static int own_option(struct request *r, int id, const char *arg)
 {
-    long long v;
-    int code;
-    switch (id) {
-    case TO: return set_target(r, arg);
-    case CODEC: r->convert.codec = arg; return -1;
-    case LEVEL:
-        if (!opt_number(arg, -1000, 1000, &v))
-            return opt_usage_error(&spec, "--level: %s is no number", arg);
-        r->convert.level = (int)v;
+    if (id == LIST) {
+        r->list = true;
         return -1;
-    case RAM_ONLY: r->convert.ram_only = 1; return -1;
-    case 'F': r->convert.flatten = 1; return -1;
-    case WRAP: r->convert.wrap = arg; return -1;
-    case WRAP_LEVEL:
-        if (!opt_number(arg, -1000, 1000, &v))
-            return opt_usage_error(&spec, "--wrap-level: %s is no number", arg);
-        r->convert.wrap_level = (int)v;
-        return -1;
-    case ENCRYPT_TO:
-        code = keyring_recipient(&r->ui, &r->recipients, arg);
-        r->convert.keys = r->recipients;
-        return code;
-    case NO_SYNC: r->convert.no_sync = 1; return -1;
-    case STRICT: r->ui.env.strict = 1; return -1;
-    case LIST: r->list = true; return -1;
-    default: return ui_option(&r->ui, id, arg);
     }
+    int code = output_option(&r->ui, &r->out, id, arg);
+    return code != -2 ? code : ui_option(&r->ui, id, arg);
 }
 
 /* The input is what it was said to be. "netdump" and "lkcd8" are ways of writing elf and lkcd. */
@@ -150,7 +102,7 @@ static int convert(struct request *r, struct dumpio_dump *d, const char *path)
     int code = check_from(r, dumpio_get_info(d));
     if (code)
         return code;
-    int rc = dumpio_convert(d, path, &r->convert, &result, &r->ui.env, &err);
+    int rc = dumpio_convert(d, path, &r->out.convert, &result, &r->ui.env, &err);
     ui_end_progress(&r->ui);
     if (rc == DUMPIO_E_ARG)
         return opt_usage_error(&spec, "%s", err.message);
@@ -216,7 +168,7 @@ static int list_formats(struct request *r)
 
 int dumpconv_main(int argc, char **argv)
 {
-    struct request r = {.convert.level = DUMPIO_LEVEL_DEFAULT};
+    struct request r = {.out.convert.level = DUMPIO_LEVEL_DEFAULT};
     struct opt_parse p;
     int id, code;
     ui_start(&r.ui, &spec);
@@ -228,20 +180,20 @@ int dumpconv_main(int argc, char **argv)
         return list_formats(&r);
     char **operands = p.operands;
     int n = p.n_operands;
-    if (!r.convert.format && n && from_to(&r, operands[0], &code)) {
+    if (!r.out.convert.format && n && from_to(&r, operands[0], &code)) {
         if (code != -1)
             return code;
         operands++;
         n--;
     }
-    if (!r.convert.format)
+    if (!r.out.convert.format)
         return opt_usage_error(&spec, "which format? --to=FORMAT or FROM2TO");
     const char *path = r.ui.output ? r.ui.output : n ? operands[--n] : NULL;
     if (!path || n < 1)
         return opt_usage_error(&spec, "an input and an output are needed");
     if (!r.ui.open.from && !strcmp(r.from, "raw"))
         r.ui.open.from = "raw";
-    r.convert.force = r.ui.force;
+    r.out.convert.force = r.ui.force;
 
     struct dumpio_dump *d = NULL;
     struct dumpio_error err = {0};

@@ -3,7 +3,6 @@
  * dumpfilter: leave pages out of a dump by what the dumped kernel says of them. Takes the place of
  * makedumpfile as a core_collector.
  */
-#include "common/keyring.h"
 #include "dumpfilter.h"
 #include "tools.h"
 
@@ -13,9 +12,8 @@
 #include <string.h>
 
 enum {
-    EXCLUDE = 400, TO, CODEC, LEVEL, ONLY, EXCLUDE_RANGE, REDACT, KEEP_UNKNOWN, DRY_RUN, MAX_SIZE,
-    INPUT_DIGEST, RAM_ONLY, NO_SYNC, STRICT, DUMP_DMESG, WRAP, WRAP_LEVEL, ENCRYPT_TO,
-    MESSAGE_LEVEL, NUM_THREADS
+    EXCLUDE = 400, ONLY, EXCLUDE_RANGE, REDACT, KEEP_UNKNOWN, DRY_RUN, MAX_SIZE, INPUT_DIGEST,
+    DUMP_DMESG, MESSAGE_LEVEL, NUM_THREADS
 };
 
 static const struct opt options[] = {
@@ -25,9 +23,6 @@ static const struct opt options[] = {
                                  "8 user, 16 free. Of several, the next is taken when the\n"
                                  "output does not fit"},
     {MAX_SIZE, "max-size", "SIZE", "the output fits when it is not larger than this"},
-    {TO, "to", "FORMAT[:CODEC]", "format to write (default kdump; dumpconv --list names them)"},
-    {CODEC, "codec", "CODEC", "how pages are packed"},
-    {LEVEL, "level", "N", "of the codec; repacks every page"},
     {'c', NULL, NULL, "--to=kdump:zlib"},
     {'l', NULL, NULL, "--to=kdump:lzo"},
     {'p', NULL, NULL, "--to=kdump:snappy"},
@@ -36,7 +31,6 @@ static const struct opt options[] = {
     {'F', "flatten", NULL, "write a flattened stream; to standard output without OUT"},
     {ONLY, "only", "RANGES", "leave out everything else: START-END[,START-END...]"},
     {EXCLUDE_RANGE, "exclude-range", "RANGES", "leave this memory out, whatever it holds"},
-    {RAM_ONLY, "ram-only", NULL, "leave out frames outside the kernel's memory map"},
     {REDACT, "redact", NULL, "write zero pages in place of what is left out"},
     {KEEP_UNKNOWN, "keep-unknown", NULL, "keep what cannot be classified, and exit with 3"},
     {DRY_RUN, "dry-run", NULL, "say what would be left out and how large the output would\n"
@@ -46,13 +40,6 @@ static const struct opt options[] = {
                              "the dump does not hold (kernels before 2.6.24)"},
     {'i', "vmcoreinfo", "FILE", "use this VMCOREINFO"},
     {DUMP_DMESG, "dump-dmesg", NULL, "write the kernel log to OUT, and no dump"},
-    {WRAP, "wrap", "LIST", "containers around the output, innermost first: zst, gz, xz, none\n"
-                           "(default: as the suffixes of OUT say)"},
-    {WRAP_LEVEL, "wrap-level", "N", "of the compressing container"},
-    {ENCRYPT_TO, "encrypt-to", "WHOM", "encrypt for age1..., ssh-ed25519 ..., ssh-rsa ..., or\n"
-                                       "the recipients in a file; may be repeated"},
-    {NO_SYNC, "no-sync", NULL, "do not wait until the disk has it"},
-    {STRICT, "strict", NULL, "stop at the first lost page"},
     {MESSAGE_LEVEL, "message-level", "N", "makedumpfile's bits: 1 progress, 2 notes, 16 report"},
     {NUM_THREADS, "num-threads", "N", "as --threads"},
     {'D', NULL, NULL, "as -v"},
@@ -67,11 +54,12 @@ static const struct opt_spec spec = {
              "dumpfilter --dry-run -d LEVEL IN...\n"
              "dumpfilter --dump-dmesg IN OUT",
     .own = options,
+    .output = output_options,
     .more = ui_options,
     .notes =
         "Several IN are the parts of a split set. '-' is standard input or output; to a stream,\n"
         "formats that cannot be written forward come out flattened.\n\n"
-        "What is not proved to be of a class is kept. A kernel that cannot be understood is an\n"
+        "The default format is kdump. What is not proved to be of a class is kept. A kernel that cannot be understood is an\n"
         "error that names the missing fact; in a capture kernel, where the dump must not be lost,\n"
         "use --keep-unknown. Levels that leave anything out leave broken (hwpoison) and offline\n"
         "pages out as well.\n\n"
@@ -80,16 +68,6 @@ static const struct opt_spec spec = {
 };
 
 /* ---- the command line --------------------------------------------------------------------------- */
-
-static int to_format(struct filter_request *r, const char *text)
-{
-    if (!target_parse(&r->to, text))
-        return opt_usage_error(&spec, "unknown format: %s", text);
-    r->convert.format = r->to.format;
-    if (r->to.codec)
-        r->convert.codec = r->to.codec;
-    return -1;
-}
 
 static int set_classes(struct filter_request *r, const char *text)
 {
@@ -118,39 +96,38 @@ static int message_level(struct filter_request *r, const char *arg)
     return -1;
 }
 
-static int number_option(struct filter_request *r, int id, const char *arg)
+static int set_levels(struct filter_request *r, const char *arg)
 {
-    long long v;
-    if (id == LEVEL && opt_number(arg, -1000, 1000, &v))
-        r->convert.level = (int)v;
-    else if (id == 'd' && (r->n_levels = sets_levels(arg, r->levels)) != 0)
-        return -1;
-    else if (id == MAX_SIZE && sets_size(arg, &r->max_size))
-        return -1;
-    else if (id != LEVEL || !opt_number(arg, -1000, 1000, &v))
-        return opt_usage_error(&spec, "%s: %s is wrong",
-                               id == LEVEL ? "--level" : id == 'd' ? "-d" : "--max-size", arg);
-    return -1;
+    r->n_levels = sets_levels(arg, r->levels);
+    return r->n_levels ? -1 : opt_usage_error(&spec, "-d: %s is no list of levels 0 to 31", arg);
+}
+
+static int set_max_size(struct filter_request *r, const char *arg)
+{
+    return sets_size(arg, &r->max_size) ? -1
+                                        : opt_usage_error(&spec, "--max-size: %s is no size", arg);
+}
+
+/* makedumpfile's letters. */
+static int format_option(struct filter_request *r, int id)
+{
+    static const struct { int id; const char *format; } letters[] = {
+        {'c', "kdump:zlib"}, {'l', "kdump:lzo"}, {'p', "kdump:snappy"}, {'z', "kdump:zstd"},
+        {'E', "elf"}};
+    for (size_t i = 0; i < sizeof letters / sizeof *letters; i++)
+        if (letters[i].id == id)
+            return output_format(&r->ui, &r->out, letters[i].format);
+    return -2;
 }
 
 static int own_option(struct filter_request *r, int id, const char *arg)
 {
-    long long v;
-    int code;
     switch (id) {
     case EXCLUDE: return set_classes(r, arg);
-    case 'd': case MAX_SIZE: case LEVEL: return number_option(r, id, arg);
-    case TO: return to_format(r, arg);
-    case 'c': return to_format(r, "kdump:zlib");
-    case 'l': return to_format(r, "kdump:lzo");
-    case 'p': return to_format(r, "kdump:snappy");
-    case 'z': return to_format(r, "kdump:zstd");
-    case 'E': return to_format(r, "elf");
-    case CODEC: r->convert.codec = arg; return -1;
-    case 'F': r->convert.flatten = 1; return -1;
+    case 'd': return set_levels(r, arg);
+    case MAX_SIZE: return set_max_size(r, arg);
     case ONLY: return set_ranges(&r->only, "only", arg);
     case EXCLUDE_RANGE: return set_ranges(&r->drop, "exclude-range", arg);
-    case RAM_ONLY: r->convert.ram_only = 1; return -1;
     case REDACT: r->redact = true; return -1;
     case KEEP_UNKNOWN: r->keep_unknown = true; return -1;
     case DRY_RUN: r->dry_run = true; return -1;
@@ -158,28 +135,24 @@ static int own_option(struct filter_request *r, int id, const char *arg)
     case 'x': r->ui.open.vmlinux = arg; return -1;
     case 'i': r->ui.open.vmcoreinfo = arg; return -1;
     case DUMP_DMESG: r->dump_dmesg = true; return -1;
-    case WRAP: r->convert.wrap = arg; return -1;
-    case WRAP_LEVEL:
-        if (!opt_number(arg, -1000, 1000, &v))
-            return opt_usage_error(&spec, "--wrap-level: %s is no number", arg);
-        r->convert.wrap_level = (int)v;
-        return -1;
-    case ENCRYPT_TO:
-        code = keyring_recipient(&r->ui, &r->recipients, arg);
-        r->convert.keys = r->recipients;
-        return code;
-    case NO_SYNC: r->convert.no_sync = 1; return -1;
-    case STRICT: r->ui.env.strict = 1; return -1;
     case MESSAGE_LEVEL: return message_level(r, arg);
     case NUM_THREADS: return ui_option(&r->ui, 'T', arg);
     case 'D': return ui_option(&r->ui, 'v', NULL);
-    default: return ui_option(&r->ui, id, arg);
+    default: return format_option(r, id);
     }
+}
+
+static int any_option(struct filter_request *r, int id, const char *arg)
+{
+    int code = own_option(r, id, arg);
+    if (code == -2)
+        code = output_option(&r->ui, &r->out, id, arg);
+    return code != -2 ? code : ui_option(&r->ui, id, arg);
 }
 
 static bool asks_for_something(const struct filter_request *r)
 {
-    return r->n_levels || r->exclude || r->only.n || r->drop.n || r->convert.ram_only ||
+    return r->n_levels || r->exclude || r->only.n || r->drop.n || r->out.convert.ram_only ||
            r->dump_dmesg;
 }
 
@@ -190,9 +163,9 @@ static int operands(struct filter_request *r, struct opt_parse *p, const char **
     *out = r->ui.output;
     if (r->dry_run && r->ui.output)
         return opt_usage_error(&spec, "--dry-run writes nothing");
-    if (!*out && !r->dry_run && !(r->convert.flatten && n == 1))
+    if (!*out && !r->dry_run && !(r->out.convert.flatten && n == 1))
         *out = n ? p->operands[--n] : NULL;
-    if (!*out && r->convert.flatten)
+    if (!*out && r->out.convert.flatten)
         *out = "-";
     if (n < 1 || (!*out && !r->dry_run))
         return opt_usage_error(&spec, "an input and an output are needed");
@@ -266,9 +239,9 @@ static int write_once(struct filter_request *r, struct dumpio_dump *d, struct du
         return DUMPIO_E_NOMEM;
     }
     f.provenance = lines;
-    r->convert.filter = &f;
-    int rc = dumpio_convert(d, path, &r->convert, result, &r->ui.env, err);
-    r->convert.filter = NULL;
+    r->out.convert.filter = &f;
+    int rc = dumpio_convert(d, path, &r->out.convert, result, &r->ui.env, err);
+    r->out.convert.filter = NULL;
     ui_end_progress(&r->ui);
     free(lines);
     return rc;
@@ -356,7 +329,7 @@ static int dump_dmesg(struct filter_request *r, struct dumpio_dump *d, const cha
 
 int dumpfilter_main(int argc, char **argv)
 {
-    struct filter_request r = {.convert.level = DUMPIO_LEVEL_DEFAULT};
+    struct filter_request r = {.out.convert.level = DUMPIO_LEVEL_DEFAULT};
     struct opt_parse p;
     const char *out;
     int id, code;
@@ -364,15 +337,15 @@ int dumpfilter_main(int argc, char **argv)
     filter_note_options(&r, argc, argv);
     opt_start(&p, &spec, argc, argv);
     while ((id = opt_next(&p)) != OPT_DONE)
-        if ((code = own_option(&r, id, p.arg)) != -1)
+        if ((code = any_option(&r, id, p.arg)) != -1)
             return code == -2 ? EXIT_USAGE : code;
     if (!asks_for_something(&r))
         return opt_usage_error(&spec, "what shall be left out? -d LEVEL or --exclude=LIST");
     if ((code = operands(&r, &p, &out)) != -1)
         return code;
-    if (!r.convert.format)
-        to_format(&r, "kdump");
-    r.convert.force = r.ui.force;
+    if (!r.out.convert.format)
+        output_format(&r.ui, &r.out, "kdump");
+    r.out.convert.force = r.ui.force;
 
     struct dumpio_dump *d = NULL;
     struct dumpio_error err = {0};

@@ -5,15 +5,12 @@
 #ifndef DUMPFILTER_H
 #define DUMPFILTER_H
 
+#include "common/output.h"
 #include "common/sets.h"
-#include "common/target.h"
-#include "common/ui.h"
 
 struct filter_request {
     struct ui ui;
-    struct dumpio_convert_options convert;
-    struct target to;
-    struct dumpio_keys *recipients;
+    struct output out;
     unsigned levels[SETS_LEVELS_MAX], n_levels; /* tried in order */
     unsigned exclude;               /* --exclude; joined with the level at hand */
     struct sets_ranges only, drop;

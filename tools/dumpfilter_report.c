@@ -80,8 +80,8 @@ int filter_dry_run(struct filter_request *r, struct dumpio_dump *d, struct dumpi
                    const struct dumpio_filter *f)
 {
     struct dumpio_error err = {0};
-    struct dry y = {.i = dumpio_classes_get_info(c), .f = f, .format = r->convert.format};
-    int rc = dumpio_estimate(d, &r->convert, f, y.estimates, ESTIMATES_MAX, &y.n, &y.kept,
+    struct dry y = {.i = dumpio_classes_get_info(c), .f = f, .format = r->out.convert.format};
+    int rc = dumpio_estimate(d, &r->out.convert, f, y.estimates, ESTIMATES_MAX, &y.n, &y.kept,
                              &y.excluded, &r->ui.env, &err);
     ui_end_progress(&r->ui);
     if (rc)
@@ -130,10 +130,11 @@ static void add(struct text *t, const char *fmt, ...)
     t->len += (size_t)n;
 }
 
-/* Names of files are nobody's business. */
+/* Names of files and of recipients are nobody's business. */
 void filter_note_options(struct filter_request *r, int argc, char **argv)
 {
-    static const char *const files[] = {"--vmlinux", "--vmcoreinfo", "--output", "-x", "-i", "-o"};
+    static const char *const files[] = {"--vmlinux", "--vmcoreinfo", "--output", "--identity",
+                                        "--encrypt-to", "-x", "-i", "-o"};
     size_t n = 0;
     for (int i = 1; i < argc; i++) {
         const char *a = argv[i];

@@ -538,6 +538,20 @@ int dio_pfn_list_add(struct dio_pfn_list *l, uint64_t pfn, struct dumpio_error *
     return 0;
 }
 
+bool dio_pfn_list_find(const struct dio_pfn_list *l, uint64_t pfn, size_t *index)
+{
+    size_t lo = 0, hi = l->n;
+    while (lo < hi) {
+        size_t mid = lo + (hi - lo) / 2;
+        if (l->v[mid] < pfn)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    *index = lo;
+    return lo < l->n && l->v[lo] == pfn;
+}
+
 void dio_pfn_list_free(struct dio_pfn_list *l)
 {
     free(l->v);

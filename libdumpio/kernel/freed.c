@@ -24,20 +24,6 @@ static int ascending(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-static bool find(const struct dio_pfn_list *l, uint64_t pfn, size_t *index)
-{
-    size_t lo = 0, hi = l->n;
-    while (lo < hi) {
-        size_t mid = lo + (hi - lo) / 2;
-        if (l->v[mid] < pfn)
-            lo = mid + 1;
-        else
-            hi = mid;
-    }
-    *index = lo;
-    return lo < l->n && l->v[lo] == pfn;
-}
-
 /* next and prev of the list entry at virt. */
 static bool links(const struct lists *s, uint64_t virt, uint64_t *next, uint64_t *prev)
 {
@@ -73,7 +59,7 @@ static bool follow(struct lists *s, size_t first, size_t *n)
                 return false;
             continue;
         }
-        if (!find(s->l, pfn, &i) || s->verdict[i] != OPEN || *n >= s->l->n)
+        if (!dio_pfn_list_find(s->l, pfn, &i) || s->verdict[i] != OPEN || *n >= s->l->n)
             return false;
         s->members[(*n)++] = i;
     }

@@ -159,6 +159,8 @@ struct dio_pfn_list {
 };
 /* 0, DUMPIO_E_NOMEM or DUMPIO_E_LIMIT (64 Mi entries). */
 int dio_pfn_list_add(struct dio_pfn_list *l, uint64_t pfn, struct dumpio_error *err);
+/* Is pfn in the ascending list? *index = its place, or that of the first one above it. */
+bool dio_pfn_list_find(const struct dio_pfn_list *l, uint64_t pfn, size_t *index);
 void dio_pfn_list_free(struct dio_pfn_list *l);
 
 /* Free blocks as the free lists tell, ascending; for DIO_FREE_LISTS. */

@@ -31,8 +31,8 @@ int opt_usage_error(const struct opt_spec *spec, const char *fmt, ...)
 
 static const struct opt *find(const struct opt_spec *spec, int id, const char *name, size_t len)
 {
-    const struct opt *tables[] = {spec->own, spec->more};
-    for (size_t t = 0; t < 2; t++)
+    const struct opt *tables[] = {spec->own, spec->output, spec->more};
+    for (size_t t = 0; t < sizeof tables / sizeof *tables; t++)
         for (const struct opt *o = tables[t]; o && o->id; o++)
             if (name ? o->name && strlen(o->name) == len && !strncmp(o->name, name, len)
                      : o->id == id)
@@ -154,11 +154,11 @@ void opt_help(const struct opt_spec *spec)
         u = nl ? nl + 1 : NULL;
     }
     puts("");
-    for (const struct opt *o = spec->own; o && o->id; o++)
-        print_option(o);
-    for (const struct opt *o = spec->more; o && o->id; o++)
-        if (find(spec, o->id, o->name, o->name ? strlen(o->name) : 0) == o)
-            print_option(o);
+    const struct opt *tables[] = {spec->own, spec->output, spec->more};
+    for (size_t t = 0; t < sizeof tables / sizeof *tables; t++)
+        for (const struct opt *o = tables[t]; o && o->id; o++)
+            if (find(spec, o->id, o->name, o->name ? strlen(o->name) : 0) == o)
+                print_option(o);
     if (spec->notes)
         printf("\n%s\n", spec->notes);
 }

@@ -19,8 +19,9 @@ struct opt_spec {
     const char *tool;       /* "dumpconv" */
     const char *summary;    /* one line */
     const char *usage;      /* lines behind "usage: ", separated by \n */
-    const struct opt *own;  /* ends with id 0 */
-    const struct opt *more; /* shared ones; NULL or ends with id 0 */
+    const struct opt *own;    /* ends with id 0; what stands here hides the same in the others */
+    const struct opt *output; /* of tools that write dumps; NULL or ends with id 0 */
+    const struct opt *more;   /* of all tools; NULL or ends with id 0 */
     const char *notes;      /* printed behind the options; NULL = none */
 };
 
