@@ -237,8 +237,8 @@ static void put_contents(struct carry *c)
     const struct dumpio_info *info = c->info;
     enum dumpio_level_kind kind = info->dump_level_kind;
     bool own = holds(c, DIO_HOLDS_OWN);
-    bool level_held =
-        own || (kind == DUMPIO_LEVEL_MAKEDUMPFILE && holds(c, DIO_HOLDS_DUMP_LEVEL));
+    /* makedumpfile's level may be new, whatever the input's format told */
+    bool level_held = kind == DUMPIO_LEVEL_MAKEDUMPFILE ? holds(c, DIO_HOLDS_DUMP_LEVEL) : own;
     if (kind > DUMPIO_LEVEL_NONE && kind <= DUMPIO_LEVEL_LKCD && !level_held &&
         want(c, R_SCALARS, "dump level"))
         dio_buf_printf(&c->out, "dump_level %" PRIu32 " %s\n", info->dump_level, kinds[kind]);

@@ -92,6 +92,8 @@ static int join_pieces(struct dumpio_dump *d, uint8_t *head, struct dumpio_error
     }
     if (d->n_parts < 2 || known != 1)
         return 0;
+    dio_note(&d->env, DUMPIO_NOTE, "%zu files are taken for the pieces of one, %s first: only that "
+             "one begins like a dump or a container", d->n_parts, d->parts[first]->name);
     struct dio_bytes *b = d->parts[first];
     memmove(&d->parts[1], &d->parts[0], first * sizeof(struct dio_bytes *));
     d->parts[0] = b;

@@ -66,6 +66,13 @@ for to in elf kdump:lzo kdump:snappy kdump:zstd kdump:none diskdump; do
     expect 0 dumpfilter -d 31 --to=$to in.kdump "other.$to"
     ok same d31.kdump "other.$to"
 done
+expect 0 dumpconv --to=elf in.kdump whole.elf
+for to in elf lkcd; do # from a format to itself, which has no place for the level
+    expect 0 dumpconv --to=$to whole.elf "own.$to"
+    expect 0 dumpfilter -d 31 --to=$to "own.$to" "own31.$to"
+    ok level_is 31 "own31.$to"
+    ok same d31.kdump "own31.$to"
+done
 for option in -c -l -p -z -E; do
     expect 0 dumpfilter $option -d 31 in.kdump "option$option"
     ok same d31.kdump "option$option"
