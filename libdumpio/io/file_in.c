@@ -95,7 +95,8 @@ static void file_close(struct dio_bytes *b)
     free(f);
 }
 
-static const struct dio_bytes_ops file_ops = {file_read_at, file_next_data, file_close};
+static const struct dio_bytes_ops file_ops = {file_read_at, NULL, file_close};
+static const struct dio_bytes_ops sparse_ops = {file_read_at, file_next_data, file_close};
 
 /* Size of something seekable; false when it is a stream. */
 static bool seekable_size(int fd, const struct stat *st, uint64_t *size)
@@ -119,8 +120,17 @@ static bool seekable_size(int fd, const struct stat *st, uint64_t *size)
     return lseek(fd, 0, SEEK_SET) == 0;
 }
 
-static int wrap(struct dio_bytes **out, int fd, const char *path, uint64_t size,
-                struct dumpio_error *err)
+/*
+ * Whether asking for holes can be worth it. Where a file has all its blocks it is not: tmpfs looks
+ * at every page up to the end before it says that there is none (50 ms a GiB).
+ */
+static bool is_sparse(const struct stat *st)
+{
+    return S_ISREG(st->st_mode) && (uint64_t)st->st_blocks * 512 < (uint64_t)st->st_size;
+}
+
+static int wrap(struct dio_bytes **out, int fd, const char *path, const struct stat *st,
+                uint64_t size, struct dumpio_error *err)
 {
     struct file *f = calloc(1, sizeof *f);
     if (f)
@@ -131,7 +141,7 @@ static int wrap(struct dio_bytes **out, int fd, const char *path, uint64_t size,
         return dio_nomem(err, "a source file");
     }
     pthread_mutex_init(&f->lock, NULL);
-    f->b.ops = &file_ops;
+    f->b.ops = is_sparse(st) ? &sparse_ops : &file_ops;
     f->b.size = size;
     f->b.name = f->path;
     f->fd = fd;
@@ -164,7 +174,7 @@ int dio_file_open(struct dio_file_in *in, const char *path, struct dumpio_error 
         in->fd = fd;
         return 0;
     }
-    return wrap(&in->bytes, fd, std_in ? "standard input" : path, size, err);
+    return wrap(&in->bytes, fd, std_in ? "standard input" : path, &st, size, err);
 }
 
 int dio_stream_read(int fd, void *buf, size_t len, size_t *got, struct dumpio_error *err)
