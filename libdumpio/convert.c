@@ -17,13 +17,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SPAN (1u << 20)      /* memory per batch, bytes */
+#define SPAN (512u << 10)    /* memory per batch, bytes: with what it becomes, it stays in cache */
 #define LOST_NOTES_MAX 16    /* ranges named before "and more" */
 
 struct job {
     struct dio_window window;
-    struct dio_batch *in, *out;
+    struct dio_batch *in; /* what `out` borrows from, if it does */
+    struct dio_batch *out;
     uint64_t passed;
+};
+
+struct worker {
+    struct dio_transcoder transcoder;
+    struct dio_batch *in;
 };
 
 struct conversion {
@@ -331,9 +337,17 @@ static int job_plan(void *ctx, void *job, struct dumpio_error *err)
 static int job_work(void *ctx, void *worker, void *job, struct dumpio_error *err)
 {
     struct conversion *c = ctx;
+    struct worker *w = worker;
     struct job *j = job;
     j->passed = 0;
-    return dio_transcode_window(&c->transcode, worker, &j->window, j->in, j->out, &j->passed, err);
+    int rc = dio_transcode_window(&c->transcode, &w->transcoder, &j->window, w->in, j->out,
+                                  &j->passed, err);
+    if (w->transcoder.borrowed) {
+        struct dio_batch *in = w->in;
+        w->in = j->in;
+        j->in = in;
+    }
+    return rc;
 }
 
 static void tell_lost(struct conversion *c)
@@ -402,12 +416,17 @@ static int job_store(void *ctx, void *job, struct dumpio_error *err)
 
 static int worker_init(void *ctx, void *worker, struct dumpio_error *err)
 {
-    return dio_transcoder_init(worker, &((struct conversion *)ctx)->transcode, err);
+    struct worker *w = worker;
+    w->in = dio_batch_new();
+    return w->in ? dio_transcoder_init(&w->transcoder, &((struct conversion *)ctx)->transcode, err)
+                 : dio_nomem(err, "a worker");
 }
 
 static void worker_free(void *ctx, void *worker)
 {
-    dio_transcoder_free(worker, &((struct conversion *)ctx)->transcode);
+    struct worker *w = worker;
+    dio_batch_free(w->in);
+    dio_transcoder_free(&w->transcoder, &((struct conversion *)ctx)->transcode);
 }
 
 static int job_init(void *ctx, void *job, struct dumpio_error *err)
@@ -436,7 +455,7 @@ static int run(struct conversion *c, struct dumpio_error *err)
         .place = job_place,
         .store = job_store,
         .serial_store = c->out->access != DIO_RANDOM,
-        .worker_size = sizeof(struct dio_transcoder),
+        .worker_size = sizeof(struct worker),
         .job_size = sizeof(struct job),
         .worker_init = worker_init,
         .worker_free = worker_free,
@@ -444,7 +463,7 @@ static int run(struct conversion *c, struct dumpio_error *err)
         .job_free = job_free,
         .jobs_per_thread = 2,
         .job_memory = 3 * SPAN, /* input, expanded, packed */
-        .worker_memory = 4 * DIO_PAGE_MAX,
+        .worker_memory = SPAN + 4 * DIO_PAGE_MAX,
     };
     int rc = dio_pipeline_run(&p, c->env, err);
     tell_lost(c);

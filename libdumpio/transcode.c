@@ -34,9 +34,15 @@ void dio_transcoder_free(struct dio_transcoder *t, const struct dio_transcode *w
     *t = (struct dio_transcoder){0};
 }
 
-/* Append a plain page as ZERO, packed or plain DATA. `plain` must outlive the batch when kept. */
+/* Where the bytes of an output page stand that are to be taken as they are, not copied. */
+enum stays { NO, IN_INPUT, IN_OUTPUT };
+
+/*
+ * Append a plain page as ZERO, packed or plain DATA. With a codec, a page that does not shrink is
+ * copied: the few of them are not worth keeping a whole window of input pages.
+ */
 static int emit(const struct dio_transcode *what, struct dio_transcoder *t, uint64_t addr,
-                const uint8_t *plain, bool plain_stays, struct dio_batch *out,
+                const uint8_t *plain, enum stays stays, struct dio_batch *out,
                 struct dumpio_error *err)
 {
     struct dio_page *p = dio_batch_add(out, addr);
@@ -56,7 +62,12 @@ static int emit(const struct dio_transcode *what, struct dio_transcoder *t, uint
     else
         p->codec = what->codec;
     p->len = (uint32_t)len;
-    if (from == plain && plain_stays) {
+    if (stays == IN_OUTPUT && from == plain) {
+        p->data = plain;
+        return 0;
+    }
+    if (stays == IN_INPUT && !what->codec) {
+        t->borrowed = true;
         p->data = plain;
         return 0;
     }
@@ -92,12 +103,13 @@ static int same_unit(const struct dio_transcode *what, struct dio_transcoder *t,
         return 0;
     }
     if (!in->codec)
-        return emit(what, t, in->addr, in->data, true, out, err);
+        return emit(what, t, in->addr, in->data, IN_INPUT, out, err);
     if (what->pass_through && in->codec == what->codec) {
         struct dio_page *p = dio_batch_add(out, in->addr);
         if (!p)
             return dio_nomem(err, "a batch");
         *p = *in;
+        t->borrowed = true;
         ++*passed;
         return 0;
     }
@@ -110,7 +122,7 @@ static int same_unit(const struct dio_transcode *what, struct dio_transcoder *t,
             *err = e;
         return rc;
     }
-    return emit(what, t, in->addr, t->plain, false, out, err);
+    return emit(what, t, in->addr, t->plain, NO, out, err);
 }
 
 /* ---- units differ: through a plain image of the piece ---------------------------------------- */
@@ -190,7 +202,8 @@ static int other_unit(const struct dio_transcode *what, struct dio_transcoder *t
     for (size_t i = 0; i < n; i++) {
         uint64_t addr = piece->start + i * what->unit;
         int rc = m.state[i] == DIO_DATA
-                     ? emit(what, t, addr, m.mem + i * what->unit, true, out, err)
+                     ? emit(what, t, addr, m.mem + i * what->unit, IN_OUTPUT, out,
+                            err)
                      : add_lost(out, addr,
                                 m.state[i] ? m.why[i] : "in the page map, but not stored", err);
         if (rc)
@@ -241,6 +254,7 @@ int dio_transcode_window(const struct dio_transcode *what, struct dio_transcoder
 {
     dio_batch_reset(in);
     dio_batch_reset(out);
+    t->borrowed = false;
     for (size_t i = 0; i < window->n; i++) {
         int rc = 0;
         if (window->pieces[i].kind == DUMPIO_EXCLUDED && what->redact)

@@ -22,6 +22,7 @@ struct dio_transcoder {
     void *packer;            /* codec state at `level` */
     uint8_t *plain;          /* DIO_SPAN_MAX + a unit, when units differ; one unit otherwise */
     uint8_t *packed;         /* one output unit */
+    bool borrowed;           /* output pages of the window at hand point into its input pages */
 };
 
 int dio_transcoder_init(struct dio_transcoder *t, const struct dio_transcode *what,
@@ -31,7 +32,7 @@ void dio_transcoder_free(struct dio_transcoder *t, const struct dio_transcode *w
 /*
  * Fetch the window's pages into `in` and append the output pages to `out`: DATA, ZERO or LOST, one
  * per output unit of the window's PRESENT pieces, ascending. *passed counts pages taken
- * over. Output pages may point into `in`.
+ * over. Output pages point into `in` only where t->borrowed says so afterwards.
  */
 int dio_transcode_window(const struct dio_transcode *what, struct dio_transcoder *t,
                          const struct dio_window *window, struct dio_batch *in,
