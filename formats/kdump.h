@@ -144,6 +144,19 @@ int dio_kdump_fetch(void *self, uint64_t start, uint64_t end, struct dio_batch *
 
 /* ---- the writer ------------------------------------------------------------------------------ */
 
+#define DIO_KDUMP_SHARE_BITS 17u /* log2 of the payloads remembered: 4.5 MiB */
+
+/* Which payloads stand where. NULL: out of memory. */
+struct dio_kdump_share;
+struct dio_kdump_share *dio_kdump_share_new(unsigned bits);
+void dio_kdump_share_free(struct dio_kdump_share *s); /* NULL allowed */
+/*
+ * Where an equal payload (tag, length up to DIO_KDUMP_BLOCK_MAX, descriptor flag) was placed; `at`
+ * when none is known, which then is remembered.
+ */
+uint64_t dio_kdump_share_find(struct dio_kdump_share *s, const uint64_t tag[2], uint32_t len,
+                              uint8_t flag, uint64_t at);
+
 struct dio_kdump_writer {
     struct dio_out *out;
     const struct dio_write_plan *plan;
@@ -157,6 +170,7 @@ struct dio_kdump_writer {
     uint64_t at;                 /* end of the payloads placed */
     uint64_t placed;             /* pages placed */
     uint32_t codecs;             /* DIO_KDUMP_ZLIB ... of the payloads placed */
+    struct dio_kdump_share *share; /* made for the first page with a tag */
     bool lost;                   /* a page came as lost, or the input says it is not whole */
     /* KDUMP only */
     enum dio_kdump_layout layout;

@@ -5,7 +5,8 @@
  * Not handled: split sets.
  *
  * File: main header, sub header with its tail, 1st and 2nd bitmap, descriptors, one zero page that
- * all zero pages share, payloads in order of address. Headers come last, everything once.
+ * all zero pages share, payloads in order of address, of equal ones the first. Headers come last,
+ * everything once.
  */
 #include "kdump.h"
 
@@ -76,6 +77,7 @@ void dio_kdump_writer_free(void *self)
     struct dio_kdump_writer *w = self;
     if (!w)
         return;
+    dio_kdump_share_free(w->share);
     free(w->tail);
     free(w);
 }
@@ -247,6 +249,7 @@ struct place {
     uint64_t first;   /* number of the first descriptor */
     uint64_t data_at; /* file offset of the first payload */
     uint64_t data_len;
+    uint64_t at[];    /* file offset of every page's payload; 0: lost */
 };
 
 /* Descriptor flag of a page's codec; -1 for one that the format does not have. */
@@ -263,8 +266,20 @@ static int flag_of(const struct dio_codec *codec)
     return codec ? -1 : 0;
 }
 
+/* *at = where the payload stands, or will stand when it is no earlier page's. */
+static int share(struct dio_kdump_writer *w, struct dio_page *p, uint64_t *at,
+                 struct dumpio_error *err)
+{
+    uint64_t next = *at;
+    if (!w->share && !(w->share = dio_kdump_share_new(DIO_KDUMP_SHARE_BITS)))
+        return dio_nomem(err, "the payloads that pages share");
+    *at = dio_kdump_share_find(w->share, p->tag, p->len, p->flags, next);
+    p->shared = *at != next;
+    return 0;
+}
+
 static int place_data(struct dio_kdump_writer *w, struct dio_page *p, struct place *place,
-                      struct dumpio_error *err)
+                      uint64_t *at, struct dumpio_error *err)
 {
     uint32_t unit = w->plan->unit;
     int flag = flag_of(p->codec);
@@ -275,7 +290,15 @@ static int place_data(struct dio_kdump_writer *w, struct dio_page *p, struct pla
                         unit);
     p->flags = (uint8_t)flag;
     w->codecs |= (uint32_t)flag;
-    place->data_len += p->len;
+    *at = place->data_at + place->data_len;
+    p->shared = 0;
+    if (p->tag[0] | p->tag[1]) {
+        int rc = share(w, p, at, err);
+        if (rc)
+            return rc;
+    }
+    if (!p->shared)
+        place->data_len += p->len;
     return 0;
 }
 
@@ -290,12 +313,15 @@ int dio_kdump_place(void *self, struct dio_batch *batch, struct dumpio_error *er
         return dio_fail(err, DUMPIO_E_INTERNAL, DUMPIO_NO_OFFSET,
                         "more pages than the %llu of the map",
                         (unsigned long long)w->plan->present_pages);
-    struct place *place = dio_batch_alloc(batch, sizeof *place);
+    struct place *place = dio_batch_alloc(batch, sizeof *place + n * sizeof place->at[0]);
     if (!place)
         return dio_nomem(err, "a batch");
-    *place = (struct place){w->placed, w->at, 0};
+    *place = (struct place){.first = w->placed, .data_at = w->at};
     for (size_t i = 0; i < n; i++) {
-        int rc = pages[i].kind == DIO_DATA ? place_data(w, &pages[i], place, err) : 0;
+        place->at[i] = pages[i].kind == DIO_ZERO ? w->data_at : 0;
+        int rc = 0;
+        if (pages[i].kind == DIO_DATA)
+            rc = place_data(w, &pages[i], place, &place->at[i], err);
         if (rc)
             return rc;
         w->lost |= pages[i].kind == DIO_LOST;
@@ -330,20 +356,22 @@ static int store_descs(struct dio_kdump_writer *w, struct dio_batch *batch,
     const struct dio_page *pages = dio_batch_pages(batch);
     size_t n = dio_batch_count(batch), len = n * DIO_KDUMP_DESC;
     uint8_t *raw = dio_batch_alloc(batch, len);
-    uint64_t at = place->data_at;
     if (!raw)
         return dio_nomem(err, "a batch");
     memset(raw, 0, len); /* a page that is lost has a descriptor of zeros */
     for (size_t i = 0; i < n; i++) {
         uint8_t *desc = raw + i * DIO_KDUMP_DESC;
-        if (pages[i].kind == DIO_ZERO) {
-            put_desc(desc, w->head.order, w->data_at, w->plan->unit, 0);
-        } else if (pages[i].kind == DIO_DATA) {
-            put_desc(desc, w->head.order, at, pages[i].len, pages[i].flags);
-            at += pages[i].len;
-        }
+        if (pages[i].kind == DIO_ZERO)
+            put_desc(desc, w->head.order, place->at[i], w->plan->unit, 0);
+        else if (pages[i].kind == DIO_DATA)
+            put_desc(desc, w->head.order, place->at[i], pages[i].len, pages[i].flags);
     }
     return dio_write(w->out, w->desc_at + place->first * DIO_KDUMP_DESC, raw, len, err);
+}
+
+static bool is_stored(const struct dio_page *p)
+{
+    return p->kind == DIO_DATA && !p->shared;
 }
 
 /* The payloads are neighbours in the file: one write, without a copy where they are in memory. */
@@ -355,7 +383,7 @@ static int store_payloads(struct dio_kdump_writer *w, struct dio_batch *batch,
     const uint8_t *start = NULL, *next = NULL;
     bool together = true;
     for (size_t i = 0; i < n; i++) {
-        if (pages[i].kind != DIO_DATA)
+        if (!is_stored(&pages[i]))
             continue;
         if (!start)
             start = next = pages[i].data;
@@ -367,7 +395,7 @@ static int store_payloads(struct dio_kdump_writer *w, struct dio_batch *batch,
         if (!buf)
             return dio_nomem(err, "a batch");
         for (size_t i = 0; i < n; i++)
-            if (pages[i].kind == DIO_DATA) {
+            if (is_stored(&pages[i])) {
                 memcpy(p, pages[i].data, pages[i].len);
                 p += pages[i].len;
             }

@@ -47,6 +47,7 @@ struct conversion {
     struct dio_ram ram;
     struct dio_windows windows;
     struct dio_transcode transcode;
+    struct dio_share_key *share; /* NULL: identical pages are stored anew */
     struct dio_ticker ticker;
     struct dumpio_convert_result result;
     struct dumpio_run lost; /* the lost range at hand, start == end: none */
@@ -297,6 +298,17 @@ static int make_maps(struct conversion *c, struct dumpio_error *err)
     return 0;
 }
 
+/* A dump is more than the room it takes: without random numbers, it comes out larger. */
+static void plan_share(struct conversion *c)
+{
+    struct dumpio_error why = {0};
+    if (!(c->target->flags & DIO_FORMAT_SHARES) || c->options->no_share)
+        return;
+    if (dio_share_key_new(&c->share, c->plan.unit, &why))
+        dio_note(c->env, DUMPIO_WARNING, "identical pages are stored anew: %s", why.message);
+    c->transcode.share = c->share;
+}
+
 static int make_plan(struct conversion *c, struct dumpio_error *err)
 {
     const struct dumpio_filter *f = c->options->filter;
@@ -323,6 +335,8 @@ static int make_plan(struct conversion *c, struct dumpio_error *err)
     rc = survey(c, err);
     if (!rc)
         rc = choose_codec(c, err);
+    if (!rc)
+        plan_share(c);
     return rc ? rc : plan_carried(c, err);
 }
 
@@ -404,6 +418,8 @@ static int job_place(void *ctx, void *job, struct dumpio_error *err)
     c->result.passed_pages += j->passed;
     if (!rc)
         rc = c->target->place(c->writer, j->out, err);
+    for (size_t i = 0; i < n && !rc; i++)
+        c->result.shared_pages += p[i].shared;
     c->ticker.p.done += j->window.bytes;
     return rc ? rc : dio_tick(&c->ticker, 0, err);
 }
@@ -538,6 +554,7 @@ int dumpio_convert(struct dumpio_dump *dump, const char *path,
         c.out->ops->discard(c.out);
     dio_map_free(c.windows.map);
     dio_map_free(c.redacted);
+    dio_share_key_free(c.share);
     dio_ram_free(&c.ram);
     free(c.carried);
     free(c.provenance);

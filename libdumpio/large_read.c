@@ -8,7 +8,7 @@
 
 #include <stdlib.h>
 
-#define PIECE (1u << 20) /* bytes fetched at once, at most */
+#define PIECE (256u << 10) /* bytes fetched at once, at most: still in the cache when copied */
 
 struct dio_mem_reader {
     struct dumpio_dump *dump;

@@ -248,6 +248,14 @@ static int redacted_piece(const struct dio_transcode *what, const struct dumpio_
     return 0;
 }
 
+static void add_tags(const struct dio_share_key *key, struct dio_batch *out)
+{
+    struct dio_page *p = dio_batch_pages(out);
+    for (size_t i = 0, n = dio_batch_count(out); i < n; i++)
+        if (p[i].kind == DIO_DATA)
+            dio_share_tag(key, p[i].data, p[i].len, p[i].tag);
+}
+
 int dio_transcode_window(const struct dio_transcode *what, struct dio_transcoder *t,
                          const struct dio_window *window, struct dio_batch *in,
                          struct dio_batch *out, uint64_t *passed, struct dumpio_error *err)
@@ -264,5 +272,7 @@ int dio_transcode_window(const struct dio_transcode *what, struct dio_transcoder
         if (rc)
             return rc;
     }
+    if (what->share)
+        add_tags(what->share, out);
     return 0;
 }

@@ -6,6 +6,7 @@
 #define DIO_TRANSCODE_H
 
 #include "ranges.h"
+#include "share_tag.h"
 
 struct dio_transcode {
     struct dumpio_dump *dump;
@@ -14,6 +15,7 @@ struct dio_transcode {
     int level;
     bool redact;                   /* EXCLUDED pieces become zero pages */
     bool pass_through;             /* pages packed with `codec` already are taken as they are */
+    const struct dio_share_key *share; /* payloads get tags; NULL = they do not */
 };
 
 /* Per-thread state. */

@@ -85,14 +85,16 @@ static void print_result(struct request *r, const struct dumpio_convert_result *
 {
     if (r->ui.json && strcmp(path, "-") != 0)
         printf("{\"pages\":%llu,\"zero_pages\":%llu,\"passed_pages\":%llu,\"lost_pages\":%llu,"
-               "\"dropped_pages\":%llu,\"out_bytes\":%llu}\n",
+               "\"dropped_pages\":%llu,\"shared_pages\":%llu,\"out_bytes\":%llu}\n",
                (unsigned long long)c->pages, (unsigned long long)c->zero_pages,
                (unsigned long long)c->passed_pages, (unsigned long long)c->lost_pages,
-               (unsigned long long)c->dropped_pages, (unsigned long long)c->out_bytes);
+               (unsigned long long)c->dropped_pages, (unsigned long long)c->shared_pages,
+               (unsigned long long)c->out_bytes);
     else if (r->ui.verbosity > 0)
-        ui_message(&r->ui, "%llu pages (%llu zero, %llu passed unchanged), %s written",
+        ui_message(&r->ui, "%llu pages (%llu zero, %llu shared, %llu passed unchanged), %s written",
                    (unsigned long long)c->pages, (unsigned long long)c->zero_pages,
-                   (unsigned long long)c->passed_pages, ui_size(c->out_bytes));
+                   (unsigned long long)c->shared_pages, (unsigned long long)c->passed_pages,
+                   ui_size(c->out_bytes));
 }
 
 static int convert(struct request *r, struct dumpio_dump *d, const char *path)

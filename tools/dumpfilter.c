@@ -199,8 +199,9 @@ static void tell(struct filter_request *r, const struct dumpio_convert_result *c
                 ui_message(&r->ui, "left out: %llu pages, %s",
                            (unsigned long long)c->excluded_pages[i],
                            dumpio_class_name((enum dumpio_class)i));
-        ui_message(&r->ui, "%llu pages written (%llu zero, %llu passed unchanged), %llu left out, "
-                   "%s", (unsigned long long)c->pages, (unsigned long long)c->zero_pages,
+        ui_message(&r->ui, "%llu pages written (%llu zero, %llu shared, %llu passed unchanged), "
+                   "%llu left out, %s", (unsigned long long)c->pages,
+                   (unsigned long long)c->zero_pages, (unsigned long long)c->shared_pages,
                    (unsigned long long)c->passed_pages, (unsigned long long)out,
                    ui_size(c->out_bytes));
     }

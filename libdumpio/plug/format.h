@@ -30,8 +30,11 @@ struct dio_page {
     uint32_t len;                  /* bytes at data; plain: exactly the unit */
     uint8_t kind;                  /* enum dio_page_kind */
     uint8_t flags;                 /* the format's own; writers may use it between place and store */
+    uint8_t shared;                /* set by place: an earlier page's payload serves this one */
     const struct dio_codec *codec; /* NULL = plain */
     uint64_t where;                /* place assigned by the writer */
+    uint64_t tag[2];               /* of DATA, for DIO_FORMAT_SHARES: with equal tag, len and codec,
+                                      payloads are equal; another in every run. 0,0 = none */
 };
 
 /*
@@ -115,7 +118,8 @@ struct dio_input {
 
 enum dio_format_flags {
     DIO_FORMAT_ON_REQUEST = 1 << 0, /* never detected (raw) */
-    DIO_FORMAT_SEEKS = 1 << 1       /* its writer goes back: never gets a FORWARD sink */
+    DIO_FORMAT_SEEKS = 1 << 1,      /* its writer goes back: never gets a FORWARD sink */
+    DIO_FORMAT_SHARES = 1 << 2      /* its writer can store equal payloads once: it wants tags */
 };
 
 #define DIO_SPAN_MAX (4u << 20) /* fetch is never asked for more than this, bytes */

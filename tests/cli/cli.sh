@@ -63,6 +63,27 @@ has err "--from=raw"
 expect 0 dumpconv --to=kdump --from=raw --arch=x86_64 noise raw.kdump
 ok test -z "$(find . -name '.*dumpio-*')"
 
+# ---- identical pages are stored once ------------------------------------------------------------------
+head -c 98304 noise >once
+cat once once once >thrice
+expect 0 dumpconv --json --to=kdump:none --from=raw --arch=x86_64 once once.kdump
+has out '"shared_pages":0,'
+expect 0 dumpconv --json --to=kdump:none --from=raw --arch=x86_64 thrice thrice.kdump
+has out '"shared_pages":48,'
+expect 0 dumpconv --json --no-share --to=kdump:none --from=raw --arch=x86_64 thrice anew.kdump
+has out '"shared_pages":0,'
+expect 0 dumpverify thrice.kdump anew.kdump
+has out "the same memory"
+ok test "$(($(stat -c %s anew.kdump) - $(stat -c %s thrice.kdump)))" = 196608
+expect 0 dumpconv -f --to=kdump:none --from=raw --arch=x86_64 -T 4 thrice again.kdump
+ok cmp -s thrice.kdump again.kdump
+expect 0 dumpconv --to=kdump:zstd thrice.kdump packed.kdump
+expect 0 dumpfilter -v -d 0 packed.kdump filtered.kdump
+has err "48 shared"
+expect 0 dumpfilter -v --no-share -d 0 packed.kdump filtered-anew.kdump
+has err " 0 shared"
+expect 0 dumpverify thrice.kdump filtered.kdump
+
 # ---- streams -----------------------------------------------------------------------------------------
 checks=$((checks + 4))
 dumpconv -q --to=kdump:lzo - - <in.kdump >flat.kdump || { failures=$((failures + 1)); echo "FAILED: stream"; }

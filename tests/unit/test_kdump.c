@@ -25,6 +25,7 @@ struct source {
     struct dio_bytes b;
     const uint8_t *data;
     uint64_t bad, bad_end; /* reading this range fails */
+    uint64_t bytes;        /* read so far */
 };
 
 static int source_read(struct dio_bytes *b, uint64_t off, void *buf, size_t len, size_t *got,
@@ -35,6 +36,7 @@ static int source_read(struct dio_bytes *b, uint64_t off, void *buf, size_t len,
         return dio_fail(err, DUMPIO_E_IO, off, "read error at 0x%llx", (unsigned long long)off);
     memcpy(buf, s->data + off, len);
     *got = len;
+    s->bytes += len;
     return 0;
 }
 
@@ -611,7 +613,7 @@ static void test_rank(void)
         seed = seed * 6364136223846793005u + 1442695040888963407u;
         data[i] = i > 20000 && i < 30000 ? 0 : (uint8_t)(seed >> 56);
     }
-    struct source src = {{&source_ops, bytes, "bits", 0}, data, 0, 0};
+    struct source src = {{&source_ops, bytes, "bits", 0}, data, 0, 0, 0};
     struct dio_bitmap m;
     struct dio_rank r;
     dio_bitmap_init(&m, &src.b, 3, 399000);
@@ -640,15 +642,30 @@ static void test_rank(void)
 struct written {
     struct sink sink;
     uint64_t size;
+    unsigned shared; /* pages that place said are */
+    bool tags;       /* pages came with tags */
     int rc;
     struct dumpio_error err;
 };
 
 static const struct dio_codec pretend_zlib = {.name = "zlib"};
 
-/* Write o's dump, page by page as it is, in batches of `step` frames. */
-static void write_dump(struct written *w, const struct dio_format *to, struct opened *o,
-                       enum dio_access access, unsigned step, const char *carried)
+#define NO_TAG 98u /* a frame that comes without */
+
+/* Payloads are one byte over and over: that is their tag. */
+static void add_page(struct written *w, struct dio_batch *out, const struct dio_page *p)
+{
+    struct dio_page *q = dio_batch_add(out, p->addr);
+    *q = *p;
+    if (p->kind == DIO_DATA && p->len == PAGE && dio_is_zero(p->data, PAGE))
+        q->kind = DIO_ZERO;
+    else if (p->kind == DIO_DATA && w->tags && p->addr != NO_TAG * PAGE)
+        q->tag[1] = p->data[0];
+}
+
+/* Write o's dump, page by page as it is, in batches of `step` frames; w is zero but for tags. */
+static void write_tagged(struct written *w, const struct dio_format *to, struct opened *o,
+                         enum dio_access access, unsigned step, const char *carried)
 {
     struct dumpio_dump dump = {.format = o->format, .self = o->self, .model = o->model,
                                .info = o->info};
@@ -659,7 +676,7 @@ static void write_dump(struct written *w, const struct dio_format *to, struct op
     struct dumpio_run run;
     struct dio_batch *in = dio_batch_new(), *out = dio_batch_new();
     void *self = NULL;
-    *w = (struct written){.sink.o = {&sink_ops, access, "sink"}};
+    w->sink.o = (struct dio_out){&sink_ops, access, "sink"};
     while (!dio_map_next(map, &run, NULL))
         plan.present_pages += run.kind == DUMPIO_EXCLUDED ? 0 : (run.end - run.start) / PAGE;
     w->rc = to->create(&self, &w->sink.o, &plan, NULL, &w->err);
@@ -669,14 +686,12 @@ static void write_dump(struct written *w, const struct dio_format *to, struct op
         CHECK_EQ(o->format->fetch(o->self, a, a + step * PAGE, in, &o->err), 0);
         for (size_t i = 0; i < dio_batch_count(in); i++) {
             const struct dio_page *p = dio_batch_pages(in) + i;
-            if (p->kind == DIO_ABSENT)
-                continue;
-            struct dio_page *q = dio_batch_add(out, p->addr);
-            *q = *p;
-            if (p->kind == DIO_DATA && p->len == PAGE && dio_is_zero(p->data, PAGE))
-                q->kind = DIO_ZERO;
+            if (p->kind != DIO_ABSENT)
+                add_page(w, out, p);
         }
         w->rc = to->place(self, out, &w->err);
+        for (size_t i = 0; i < dio_batch_count(out); i++)
+            w->shared += dio_batch_pages(out)[i].shared;
         if (!w->rc)
             w->rc = to->store(self, out, &w->err);
     }
@@ -687,6 +702,13 @@ static void write_dump(struct written *w, const struct dio_format *to, struct op
     dio_batch_free(in);
     dio_batch_free(out);
     dio_map_free(map);
+}
+
+static void write_dump(struct written *w, const struct dio_format *to, struct opened *o,
+                       enum dio_access access, unsigned step, const char *carried)
+{
+    *w = (struct written){.tags = false};
+    write_tagged(w, to, o, access, step, carried);
 }
 
 static void written_free(struct written *w)
@@ -736,6 +758,84 @@ static void test_write(const struct dio_format *to, enum dio_access access, unsi
     }
     close_dump(&again);
     close_dump(&o);
+    written_free(&w);
+    free(m.p);
+}
+
+/* ---- identical payloads ---------------------------------------------------------------------- */
+
+/* The payload of descriptor `to` becomes that of `from`, cut to `len` bytes. */
+static void same_payload(const struct image *m, size_t from, size_t to, size_t len)
+{
+    put(m, m->desc_at + 24 * to + 8, 4, len);
+    memcpy(m->p + get(m, m->desc_at + 24 * to, 8), m->p + get(m, m->desc_at + 24 * from, 8), len);
+}
+
+static void same_pages(struct opened *a, struct opened *b)
+{
+    struct dio_batch *x = dio_batch_new(), *y = dio_batch_new();
+    CHECK_EQ(a->format->fetch(a->self, 0, FRAMES * PAGE, x, &a->err), 0);
+    CHECK_EQ(b->format->fetch(b->self, 0, FRAMES * PAGE, y, &b->err), 0);
+    CHECK_EQ(dio_batch_count(x), FRAMES);
+    CHECK_EQ(dio_batch_count(y), FRAMES);
+    for (unsigned i = 0; i < FRAMES; i++) {
+        const struct dio_page *p = dio_batch_pages(x) + i, *q = dio_batch_pages(y) + i;
+        CHECK_EQ(p->kind, q->kind);
+        CHECK_EQ(p->len, q->len);
+        CHECK((p->codec == NULL) == (q->codec == NULL));
+        CHECK(p->kind != DIO_DATA || !memcmp(p->data, q->data, p->len));
+    }
+    dio_batch_free(x);
+    dio_batch_free(y);
+}
+
+/* Frames 3 to 72 have descriptors 0 to 69, frames 92 to 131 have 72 to 111. */
+static void test_shared(enum dio_access access, unsigned step)
+{
+    struct spec s = basic();
+    struct image m = make(&s);
+    struct opened o, again;
+    struct written anew, w = {.tags = true};
+    for (unsigned i = 20; i < 30; i++)
+        same_payload(&m, 0, i, PAGE);
+    same_payload(&m, 75, 76, 195);
+    same_payload(&m, 0, 77, 195);  /* equal as far as it goes, and as long as another */
+    same_payload(&m, 75, NO_TAG - 20, 195);
+    same_payload(&m, 75, 111, 195);
+    open_one(&o, &m);
+    write_dump(&anew, &dio_format_kdump, &o, access, step, NULL);
+    CHECK_EQ(anew.rc, 0);
+    CHECK_EQ(anew.shared, 0);
+    write_tagged(&w, &dio_format_kdump, &o, access, step, NULL);
+    CHECK_EQ(w.rc, 0);
+    CHECK_EQ(w.shared, 12);
+    CHECK_EQ(anew.size - w.size, 10 * PAGE + 2 * 195);
+    struct image out = {w.sink.data, (size_t)w.size, 4 * PAGE, 0, DUMPIO_LITTLE};
+    for (unsigned i = 0; i < 117; i++) {
+        unsigned with = i >= 20 && i < 30 ? 0 : i == 76 || i == 111 ? 75 : i;
+        for (unsigned k = 0; k < i; k++) {
+            bool one = get(&out, out.desc_at + 24 * k, 8) == get(&out, out.desc_at + 24 * i, 8);
+            bool zeros = (k == 70 || k == 71 || (k >= 113 && k < 115)) &&
+                         (i == 71 || (i >= 113 && i < 115));
+            bool expected = with < i && (k == with || (k >= 20 && k < 30 && !with) ||
+                                         (k == 76 && with == 75));
+            CHECK_EQ(one, expected || zeros);
+        }
+    }
+    open_one(&again, &out);
+    CHECK_EQ(again.rc, 0);
+    same_pages(&o, &again);
+
+    /* what pages share is read once */
+    struct dio_batch *b = dio_batch_new();
+    uint64_t before = again.sources[0].bytes;
+    CHECK_EQ(again.format->fetch(again.self, 3 * PAGE, 73 * PAGE, b, &again.err), 0);
+    CHECK(again.sources[0].bytes - before >= 60 * PAGE);
+    CHECK(again.sources[0].bytes - before < 61 * PAGE);
+    dio_batch_free(b);
+    close_dump(&again);
+    close_dump(&o);
+    written_free(&anew);
     written_free(&w);
     free(m.p);
 }
@@ -854,6 +954,9 @@ int main(void)
     test_write(&dio_format_kdump, DIO_RANDOM, 40);
     test_write(&dio_format_diskdump, DIO_SERIAL, 8);
     test_write(&dio_format_diskdump, DIO_RANDOM, 100);
+    test_shared(DIO_RANDOM, FRAMES);
+    test_shared(DIO_SERIAL, 8);
+    test_shared(DIO_RANDOM, 1);
     test_write_layouts();
     test_write_refusals();
     test_diskdump_model();

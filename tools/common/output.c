@@ -5,7 +5,7 @@
 #include "output.h"
 #include "keyring.h"
 
-enum { TO = 350, CODEC, LEVEL, RAM_ONLY, WRAP, WRAP_LEVEL, ENCRYPT_TO, NO_SYNC, STRICT };
+enum { TO = 350, CODEC, LEVEL, RAM_ONLY, WRAP, WRAP_LEVEL, ENCRYPT_TO, NO_SHARE, NO_SYNC, STRICT };
 
 #define LEVEL_FAR 1000 /* beyond every codec's levels; the codec says which it has */
 
@@ -21,6 +21,8 @@ const struct opt output_options[] = {
     {WRAP_LEVEL, "wrap-level", "N", "of the compressing container"},
     {ENCRYPT_TO, "encrypt-to", "WHOM", "encrypt for age1..., ssh-ed25519 ..., ssh-rsa ..., or\n"
                                        "the recipients in a file; may be repeated"},
+    {NO_SHARE, "no-share", NULL, "store identical pages anew, where FORMAT (kdump) could have\n"
+                                 "them once"},
     {NO_SYNC, "no-sync", NULL, "do not wait until the disk has it"},
     {STRICT, "strict", NULL, "stop at the first lost page"},
     {0, NULL, NULL, NULL},
@@ -64,6 +66,7 @@ int output_option(struct ui *ui, struct output *o, int id, const char *arg)
     case WRAP: c->wrap = arg; return -1;
     case WRAP_LEVEL: return set_level(ui, "wrap-level", arg, &c->wrap_level);
     case ENCRYPT_TO: return add_recipient(ui, o, arg);
+    case NO_SHARE: c->no_share = 1; return -1;
     case NO_SYNC: c->no_sync = 1; return -1;
     case STRICT: ui->env.strict = 1; return -1;
     default: return -2;

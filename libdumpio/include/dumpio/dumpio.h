@@ -363,6 +363,7 @@ struct dumpio_convert_options {
     int ram_only;       /* drop frames that the kernel's memory map does not know */
     int flatten;        /* write a flattened stream even to a file */
     int no_sync;        /* do not wait for the disk */
+    int no_share;       /* store identical pages anew, where the target could store them once */
     const struct dumpio_filter *filter; /* NULL = everything */
     const char *wrap;   /* containers around the output: "zst", "zst,age", "none"; NULL: as the
                            suffixes of its name say */
@@ -376,6 +377,7 @@ struct dumpio_convert_result {
     uint64_t pages;        /* pages written */
     uint64_t zero_pages;   /* of them, all zero */
     uint64_t passed_pages; /* of them, taken over without recompression */
+    uint64_t shared_pages; /* of them, stored as one with an identical page (not all zero) */
     uint64_t lost_pages;   /* pages that should be there and are not */
     uint64_t dropped_pages;/* by ram_only */
     uint64_t excluded_pages[DUMPIO_CLASSES]; /* that the dump held and the filter left out */
