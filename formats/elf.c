@@ -261,6 +261,12 @@ static int elf_fetch(void *self, uint64_t start, uint64_t end, struct dio_batch 
     return dio_elf_extents_fetch(&((struct reader *)self)->extents, start, end, batch, err);
 }
 
+static int elf_read_plain(void *self, uint64_t addr, void *buf, size_t len, size_t *got,
+                          struct dumpio_error *err)
+{
+    return dio_elf_extents_read(&((struct reader *)self)->extents, addr, buf, len, got, err);
+}
+
 const struct dio_format dio_format_elf = {
     .name = "elf",
     .title = "ELF core of a kernel (/proc/vmcore, makedumpfile -E, QEMU, netdump, diskdump)",
@@ -269,6 +275,7 @@ const struct dio_format dio_format_elf = {
     .close = elf_close,
     .next_run = elf_next_run,
     .fetch = elf_fetch,
+    .read_plain = elf_read_plain,
     .holds = DIO_HOLDS_NOTES | DIO_HOLDS_VMCOREINFO | DIO_HOLDS_ERASEINFO | DIO_HOLDS_REGS_ALL |
              DIO_HOLDS_EXCLUDED | DIO_HOLDS_ABSENT | DIO_HOLDS_PARTIAL | DIO_HOLDS_LOST,
     .create = dio_elf_create,

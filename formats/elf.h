@@ -115,6 +115,9 @@ int dio_elf_extents_next_run(const struct dio_elf_extents *x, uint64_t addr,
                              struct dumpio_run *run);
 int dio_elf_extents_fetch(const struct dio_elf_extents *x, uint64_t start, uint64_t end,
                           struct dio_batch *batch, struct dumpio_error *err);
+/* As dio_format.read_plain. */
+int dio_elf_extents_read(const struct dio_elf_extents *x, uint64_t addr, void *buf, size_t len,
+                         size_t *got, struct dumpio_error *err);
 /* Tell the model of every unit that is present only in part. */
 int dio_elf_extents_partials(const struct dio_elf_extents *x, struct dio_model *model,
                              struct dumpio_error *err);

@@ -208,3 +208,22 @@ int dio_elf_extents_fetch(const struct dio_elf_extents *x, uint64_t start, uint6
     }
     return add_pages(&f);
 }
+
+int dio_elf_extents_read(const struct dio_elf_extents *x, uint64_t addr, void *buf, size_t len,
+                         size_t *got, struct dumpio_error *err)
+{
+    size_t i = dio_elf_extents_find(x, addr);
+    *got = 0;
+    if (i == x->n || x->v[i].kind != DUMPIO_PRESENT || x->v[i].start > addr)
+        return 0;
+    const struct dio_elf_extent *e = &x->v[i];
+    if (len > e->end - addr)
+        len = (size_t)(e->end - addr);
+    struct dumpio_error why = {0};
+    int rc = dio_read_some(x->src, e->off + (addr - e->start), buf, len, got, &why);
+    if (rc != DUMPIO_E_NOMEM && rc != DUMPIO_E_CANCELLED)
+        return 0;
+    if (err)
+        *err = why;
+    return rc;
+}

@@ -91,6 +91,12 @@ static int raw_fetch(void *self, uint64_t start, uint64_t end, struct dio_batch 
     return dio_elf_extents_fetch(self, start, end, batch, err);
 }
 
+static int raw_read_plain(void *self, uint64_t addr, void *buf, size_t len, size_t *got,
+                          struct dumpio_error *err)
+{
+    return dio_elf_extents_read(self, addr, buf, len, got, err);
+}
+
 /* ---- writer ---------------------------------------------------------------------------------- */
 
 struct raw_writer {
@@ -164,6 +170,7 @@ const struct dio_format dio_format_raw = {
     .close = raw_close,
     .next_run = raw_next_run,
     .fetch = raw_fetch,
+    .read_plain = raw_read_plain,
     .carry_room = raw_carry_room,
     .create = raw_create,
     .place = raw_place,

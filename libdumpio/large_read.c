@@ -81,6 +81,15 @@ static int take(struct dio_mem_reader *r, const struct dio_page *p, uint64_t add
     return rc;
 }
 
+/* What stands plain in the file, without a copy; *got may be 0. */
+static int read_plain(struct dio_mem_reader *r, uint64_t addr, uint8_t *buf, size_t len,
+                      size_t *got, struct dumpio_error *err)
+{
+    const struct dio_format *f = r->dump->format;
+    *got = 0;
+    return f->read_plain ? f->read_plain(r->dump->self, addr, buf, len, got, err) : 0;
+}
+
 static int read_piece(struct dio_mem_reader *r, uint64_t addr, uint8_t *buf, size_t len,
                       struct dumpio_error *err)
 {
@@ -104,10 +113,14 @@ int dio_large_read(struct dio_mem_reader *r, uint64_t addr, void *buf, size_t le
                         "%zu bytes at 0x%llx go beyond the address space", len,
                         (unsigned long long)addr);
     while (len) {
-        size_t n = PIECE - (size_t)(addr % PIECE);
-        if (n > len)
-            n = len;
-        int rc = read_piece(r, addr, to, n, err);
+        size_t n;
+        int rc = read_plain(r, addr, to, len, &n, err);
+        if (!rc && !n) {
+            n = PIECE - (size_t)(addr % PIECE);
+            if (n > len)
+                n = len;
+            rc = read_piece(r, addr, to, n, err);
+        }
         if (rc)
             return rc;
         to += n;

@@ -14,7 +14,8 @@
 #define PACKED_MAX 1024u               /* bytes of one packed name */
 #define NAME_MAX_LEN 128u              /* longest name that can be asked for */
 #define TOKENS_MAX (65536u + PACKED_MAX)
-#define CHUNK 4096u
+#define CHUNK 32768u /* bytes of a read: past the page cache, which other threads stand in line for */
+#define PIECE 4096u   /* and through the page cache */
 #define NO_SYMBOL UINT32_MAX
 
 /* A name asked for: where it stands, apart for global symbols (capital type letter) and others. */
@@ -121,11 +122,27 @@ static int open_table(struct table *t, struct dumpio_error *err)
 /* The packed names as a stream. */
 struct stream {
     const struct table *t;
+    struct dio_mem_reader *reader; /* NULL: there is only the page cache */
     uint64_t next; /* address of what was not read yet */
     uint64_t left; /* bytes that may still be read */
     size_t pos, len;
     uint8_t bytes[PACKED_MAX + CHUNK];
 };
+
+/* Up to len bytes from s->next on to the end of what is there: what follows may be missing. */
+static int read_on(struct stream *s, size_t len, size_t *got, struct dumpio_error *err)
+{
+    struct dio_kernel *k = s->t->k;
+    uint8_t *to = s->bytes + s->len;
+    if (s->reader) {
+        int rc = dio_kernel_read_large(k, s->reader, s->next, to, len, got, err);
+        return *got ? 0 : rc;
+    }
+    *got = PIECE - (size_t)(s->next % PIECE);
+    if (*got > len)
+        *got = len;
+    return dio_kernel_read(k, s->next, to, *got, err);
+}
 
 /* At least n (at most PACKED_MAX) bytes from bytes + pos on. */
 static int need(struct stream *s, size_t n, struct dumpio_error *err)
@@ -136,18 +153,17 @@ static int need(struct stream *s, size_t n, struct dumpio_error *err)
     s->len -= s->pos;
     s->pos = 0;
     while (s->len < n) {
-        /* Up to the end of a page: what follows the table may be missing. */
-        size_t chunk = CHUNK - (size_t)(s->next % CHUNK);
+        size_t chunk = CHUNK - (size_t)(s->next % CHUNK), got = 0;
         if (s->left < chunk)
             return dio_fail(err, DUMPIO_E_LIMIT, DUMPIO_NO_OFFSET,
                             "kallsyms_names does not end within %llu bytes",
                             (unsigned long long)NAMES_MAX);
-        int rc = dio_kernel_read(s->t->k, s->next, s->bytes + s->len, chunk, err);
+        int rc = read_on(s, chunk, &got, err);
         if (rc)
             return rc;
-        s->len += chunk;
-        s->next += chunk;
-        s->left -= chunk;
+        s->len += got;
+        s->next += got;
+        s->left -= got;
     }
     return 0;
 }
@@ -194,12 +210,12 @@ static bool same(const char *a, const char *b, size_t len)
 }
 
 /* names[0..n), and "_stext" as hit[n]. Lengths are added up first: few names are expanded. */
-static int find_names(const struct table *t, const char *const *names, size_t n, struct hit *hit,
-                      struct dumpio_error *err)
+static int look_through(struct stream *s, const char *const *names, size_t n, struct hit *hit,
+                        struct dumpio_error *err)
 {
+    const struct table *t = s->t;
     bool length[NAME_MAX_LEN + 1] = {false};
     char text[NAME_MAX_LEN + 2];
-    struct stream s = {.t = t, .next = t->names, .left = NAMES_MAX};
     for (size_t i = 0; i <= n; i++) {
         size_t len = strlen(i < n ? names[i] : "_stext");
         if (len <= NAME_MAX_LEN)
@@ -208,7 +224,7 @@ static int find_names(const struct table *t, const char *const *names, size_t n,
     for (uint32_t sym = 0; sym < t->count; sym++) {
         const uint8_t *packed = NULL;
         size_t tokens = 0, len = 0;
-        int rc = next_name(&s, &packed, &tokens, err);
+        int rc = next_name(s, &packed, &tokens, err);
         if (rc)
             return rc;
         for (size_t i = 0; i < tokens; i++)
@@ -222,6 +238,24 @@ static int find_names(const struct table *t, const char *const *names, size_t n,
                 hit[i].first[global] = sym;
     }
     return 0;
+}
+
+static int find_names(const struct table *t, const char *const *names, size_t n, struct hit *hit,
+                      struct dumpio_error *err)
+{
+    struct dio_mem *mem = &t->k->mem;
+    struct stream *s = calloc(1, sizeof *s);
+    if (!s)
+        return dio_nomem(err, "the kernel's symbol table");
+    s->t = t;
+    s->next = t->names;
+    s->left = NAMES_MAX;
+    s->reader = mem->new_reader ? mem->new_reader(mem->ctx) : NULL;
+    int rc = look_through(s, names, n, hit, err);
+    if (s->reader)
+        mem->free_reader(s->reader);
+    free(s);
+    return rc;
 }
 
 /* ---- the addresses --------------------------------------------------------------------------- */

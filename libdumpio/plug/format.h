@@ -160,6 +160,14 @@ struct dio_format {
     int (*fetch)(void *self, uint64_t start, uint64_t end, struct dio_batch *batch,
                  struct dumpio_error *err);
 
+    /*
+     * NULL, or: read memory that stands plain and in one piece in the file straight into buf.
+     * *got = bytes read from addr on; what is missing of len, 0 to all of it, takes fetch, which
+     * finds out why. Thread-safe.
+     */
+    int (*read_plain)(void *self, uint64_t addr, void *buf, size_t len, size_t *got,
+                      struct dumpio_error *err);
+
     /* ---- writer; all NULL when the format is read only ---- */
 
     const struct dio_format_codec *codecs; /* the default first; name NULL ends */
