@@ -36,6 +36,7 @@ struct conversion {
     struct dumpio_dump *dump;
     const struct dumpio_env *env;
     const struct dumpio_convert_options *options;
+    const char *path;
     const struct dio_format *target;
     void *writer;
     struct dio_out *out;
@@ -130,6 +131,8 @@ static int choose_codec(struct conversion *c, struct dumpio_error *err)
         fc = format_codec(f, wish, NULL);
         if (!fc && !plain)
             return bad_codec(f, wish, err);
+    } else if (f->codecs && dio_stack_packs(c->path, c->options->wrap)) {
+        fc = format_codec(f, "none", NULL);
     } else if (f->codecs) {
         const struct dio_codec *in;
         int rc = input_codec(c, &in, err);
@@ -490,18 +493,18 @@ static int run(struct conversion *c, struct dumpio_error *err)
 
 /* ---- the sink --------------------------------------------------------------------------------------------- */
 
-static int open_sink(struct conversion *c, const char *path, struct dumpio_error *err)
+static int open_sink(struct conversion *c, struct dumpio_error *err)
 {
     struct dio_file_out_options o = {.force = c->options->force, .no_sync = c->options->no_sync};
     const struct dio_layer_options around = {
         .level = c->options->wrap_level ? c->options->wrap_level : DUMPIO_LEVEL_DEFAULT,
         .keys = dio_keys_inside(c->options->keys),
     };
-    int rc = dio_file_create(&c->out, path, &o, err);
+    int rc = dio_file_create(&c->out, c->path, &o, err);
     if (!rc && c->options->filter && c->options->filter->max_bytes)
         rc = dio_limit_out(&c->out, c->options->filter->max_bytes, err);
     if (!rc)
-        rc = dio_stack_create(&c->out, path, c->options->wrap, &around, c->env, err);
+        rc = dio_stack_create(&c->out, c->path, c->options->wrap, &around, c->env, err);
     if (rc)
         return rc;
     bool must_seek = c->target->flags & DIO_FORMAT_SEEKS;
@@ -540,14 +543,15 @@ int dumpio_convert(struct dumpio_dump *dump, const char *path,
                    struct dumpio_convert_result *result, const struct dumpio_env *env,
                    struct dumpio_error *err)
 {
-    struct conversion c = {.dump = dump, .env = env, .options = options, .ticker = {.env = env}};
+    struct conversion c = {.dump = dump, .env = env, .options = options, .path = path,
+                           .ticker = {.env = env}};
     c.target = options->format ? dio_format_by_name(options->format) : NULL;
     if (!c.target || !c.target->create)
         return dio_fail(err, DUMPIO_E_ARG, DUMPIO_NO_OFFSET, "%s is no format that can be written",
                         options->format ? options->format : "(none)");
     int rc = make_plan(&c, err);
     if (!rc)
-        rc = open_sink(&c, path, err);
+        rc = open_sink(&c, err);
     if (!rc)
         rc = write_all(&c, err);
     if (c.out)

@@ -128,3 +128,15 @@ int dio_stack_create(struct dio_out **out, const char *path, const char *wrap,
         rc = put(out, chosen[i], o, env, err);
     return rc;
 }
+
+bool dio_stack_packs(const char *path, const char *wrap)
+{
+    const struct dio_layer *chosen[DEEPEST];
+    unsigned n;
+    bool packs = false;
+    if (choose(path, wrap, chosen, &n, NULL))
+        return false; /* told when they are made */
+    for (unsigned i = 0; i < n; i++)
+        packs |= chosen[i]->packs;
+    return packs;
+}

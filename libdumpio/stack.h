@@ -36,4 +36,7 @@ int dio_stack_create(struct dio_out **out, const char *path, const char *wrap,
                      const struct dio_layer_options *o, const struct dumpio_env *env,
                      struct dumpio_error *err);
 
+/* Is one of those containers a compressing one? */
+bool dio_stack_packs(const char *path, const char *wrap);
+
 #endif

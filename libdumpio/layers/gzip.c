@@ -306,4 +306,5 @@ static int gzip_probe(const uint8_t *head, size_t n)
                : 0;
 }
 
-const struct dio_layer dio_layer_gzip = {"gzip", ".gz", gzip_probe, gzip_open, gzip_create};
+const struct dio_layer dio_layer_gzip = {"gzip", ".gz", gzip_probe, gzip_open, gzip_create,
+                                         true};

@@ -563,4 +563,5 @@ static int xz_create(struct dio_out **out, struct dio_out *below,
 
 #endif
 
-const struct dio_layer dio_layer_xz = {"xz", ".xz", xz_probe, xz_open, xz_create};
+const struct dio_layer dio_layer_xz = {"xz", ".xz", xz_probe, xz_open, xz_create,
+                                       true};

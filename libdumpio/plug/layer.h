@@ -9,6 +9,8 @@
 #include "bytes.h"
 #include "out.h"
 
+#include <stdbool.h>
+
 struct dio_keys; /* crypto's: identities to open with, recipients to encrypt for */
 
 struct dio_layer_options {
@@ -33,6 +35,7 @@ struct dio_layer {
      */
     int (*create)(struct dio_out **out, struct dio_out *below, const struct dio_layer_options *o,
                   const struct dumpio_env *env, struct dumpio_error *err);
+    bool packs; /* it compresses: what is packed already would gain nothing in it */
 };
 
 #endif

@@ -5,8 +5,9 @@
 #include "output.h"
 #include "keyring.h"
 
-enum { TO = 350, CODEC, LEVEL, RAM_ONLY, WRAP, WRAP_LEVEL, ENCRYPT_TO, NO_SHARE, NO_SYNC, STRICT };
+enum { TO = 350, CODEC, LEVEL, RAM_ONLY, WRAP, WRAP_LEVEL, BEST, ENCRYPT_TO, NO_SHARE, NO_SYNC, STRICT };
 
+#define BEST_LEVEL 19
 #define LEVEL_FAR 1000 /* beyond every codec's levels; the codec says which it has */
 
 const struct opt output_options[] = {
@@ -19,6 +20,7 @@ const struct opt output_options[] = {
     {WRAP, "wrap", "LIST", "containers around the output, innermost first: zst, gz, xz, none\n"
                            "(default: as the suffixes of OUT say)"},
     {WRAP_LEVEL, "wrap-level", "N", "of the compressing container"},
+    {BEST, "best", NULL, "the smallest output: a zst container at its level 19, slow"},
     {ENCRYPT_TO, "encrypt-to", "WHOM", "encrypt for age1..., ssh-ed25519 ..., ssh-rsa ..., or\n"
                                        "the recipients in a file; may be repeated"},
     {NO_SHARE, "no-share", NULL, "store identical pages anew, where FORMAT (kdump) could have\n"
@@ -65,6 +67,7 @@ int output_option(struct ui *ui, struct output *o, int id, const char *arg)
     case 'F': c->flatten = 1; return -1;
     case WRAP: c->wrap = arg; return -1;
     case WRAP_LEVEL: return set_level(ui, "wrap-level", arg, &c->wrap_level);
+    case BEST: c->wrap = c->wrap ? c->wrap : "zst"; c->wrap_level = BEST_LEVEL; return -1;
     case ENCRYPT_TO: return add_recipient(ui, o, arg);
     case NO_SHARE: c->no_share = 1; return -1;
     case NO_SYNC: c->no_sync = 1; return -1;
