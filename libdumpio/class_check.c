@@ -6,10 +6,12 @@
 #include "classes.h"
 #include "plug/decode.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #define LAG_PER_MILLE 20u     /* free pages against the zones' counts: processors count apart */
 #define LAG_PAGES 4096u
+#define NONE_FREE_MAX 256u    /* more than these cannot all have been taken meanwhile */
 #define BAD_PER_MILLE 5u      /* of samples: a running machine was changing some of them */
 #define UNMANAGED_MAX ((uint64_t)64 << 20) /* bytes in one piece without struct pages ... */
 #define UNMANAGED_INSIDE ((uint64_t)4 << 20) /* ... and inside a memory node */
@@ -66,25 +68,39 @@ static int check_records(const struct dio_class_sums *s, struct dumpio_error *er
 
 /* ---- free pages against the zones ------------------------------------------------------------------ */
 
+/*
+ * Frames that may be free and were not found so: those behind the dump's end, and blocks whose first
+ * record cannot be read.
+ */
+static uint64_t hidden_free(const struct dio_classifier *how, const struct dio_class_sums *s)
+{
+    return s->beyond + s->pages[DUMPIO_CLASS_UNKNOWN] + (s->unread << how->layout.max_order);
+}
+
+static int no_free(struct dumpio_error *err)
+{
+    return dio_fail(err, DUMPIO_E_CORRUPT, DUMPIO_NO_OFFSET,
+                    "not one free page was found: the mark of free pages "
+                    "(PAGE_BUDDY_MAPCOUNT_VALUE, OFFSET(page._mapcount)) is not as this kernel's "
+                    "facts say");
+}
+
 static int check_free(const struct dio_classifier *how, const struct dio_class_sums *s,
                       const struct dumpio_env *env, struct dumpio_error *err)
 {
-    uint64_t counted, found = s->pages[DUMPIO_CLASS_FREE];
+    uint64_t counted, found = s->pages[DUMPIO_CLASS_FREE], hidden = hidden_free(how, s);
     int rc = dio_free_counted(how->k, how->memmap, &counted, err);
     if (rc == DUMPIO_END) {
         dio_note(env, DUMPIO_DETAIL, "the zones' count of free pages cannot be had: %llu found",
                  (unsigned long long)found);
-        return found ? 0
-                     : dio_fail(err, DUMPIO_E_CORRUPT, DUMPIO_NO_OFFSET,
-                                "not one free page was found: the mark of free pages "
-                                "(PAGE_BUDDY_MAPCOUNT_VALUE, OFFSET(page._mapcount)) is not as "
-                                "this kernel's facts say");
+        return found ? 0 : no_free(err);
     }
     if (rc)
         return rc;
-    uint64_t apart = found > counted ? found - counted : counted - found;
-    if (apart <= LAG_PAGES + counted / 1000 * LAG_PER_MILLE &&
-        (found || counted < LAG_PAGES))
+    uint64_t wanted = counted > hidden ? counted - hidden : 0; /* to be found at least */
+    uint64_t lag = LAG_PAGES + counted / 1000 * LAG_PER_MILLE;
+    bool enough = wanted <= found + lag && (found || wanted <= NONE_FREE_MAX);
+    if (enough && found <= counted + lag)
         return 0;
     return dio_fail(err, DUMPIO_E_CORRUPT, DUMPIO_NO_OFFSET,
                     "%llu free pages were found, the zones count %llu: the mark of free pages "
@@ -171,9 +187,11 @@ static int check_pillars(struct dumpio_classes *c, const struct dio_classifier *
         if (dio_kernel_symbol(k, symbols[i], &virt))
             rc = virt_must_stay(c, k, virt, 1, symbols[i], err);
     }
-    for (size_t i = 0; i < m->n_runs && !rc; i++)
-        rc = virt_must_stay(c, k, m->runs[i].virt, (m->runs[i].end - m->runs[i].pfn) * m->record,
+    for (size_t i = 0; i < m->n_runs && m->runs[i].pfn < how->end && !rc; i++) {
+        uint64_t end = m->runs[i].end < how->end ? m->runs[i].end : how->end;
+        rc = virt_must_stay(c, k, m->runs[i].virt, (end - m->runs[i].pfn) * m->record,
                             "struct pages", err);
+    }
     return rc;
 }
 
@@ -193,11 +211,32 @@ static bool is_inside(const struct dumpio_classes *c, uint64_t a, uint64_t end, 
     return !c->info.n_nodes && gap_end != UINT64_MAX;
 }
 
-/* Count the classes of what the dump holds; say no to what should have a class and has none. */
-static int check_held(struct dumpio_classes *c, struct dumpio_dump *d, struct dumpio_error *err)
+struct holding {
+    uint64_t bytes[DUMPIO_CLASSES];
+    uint64_t unmanaged, unmanaged_at; /* the longest piece that should have records and has none */
+    uint64_t unknown_at;              /* UINT64_MAX: nothing is UNKNOWN */
+};
+
+static void add_held(const struct dumpio_classes *c, struct holding *h,
+                     const struct dumpio_class_run *cr, uint64_t a, uint64_t end)
 {
-    uint64_t held[DUMPIO_CLASSES] = {0}, at = 0, unmanaged = 0, unmanaged_at = 0;
-    uint64_t unknown_at = UINT64_MAX;
+    uint64_t len = end - a;
+    bool inside = is_inside(c, a, end, cr->end);
+    h->bytes[cr->class_] += len;
+    if (cr->class_ == DUMPIO_CLASS_NO_RECORD && len > h->unmanaged &&
+        (len > UNMANAGED_MAX || (inside && len > UNMANAGED_INSIDE))) {
+        h->unmanaged = len;
+        h->unmanaged_at = a;
+    }
+    if (cr->class_ == DUMPIO_CLASS_UNKNOWN && a < h->unknown_at)
+        h->unknown_at = a;
+}
+
+/* The classes of what the dump holds. */
+static int look_at_held(struct dumpio_classes *c, struct dumpio_dump *d, struct holding *h,
+                        struct dumpio_error *err)
+{
+    uint64_t at = 0;
     struct dumpio_run run;
     int rc;
     while (!(rc = dumpio_next_run(d, at, &run, err))) {
@@ -210,39 +249,48 @@ static int check_held(struct dumpio_classes *c, struct dumpio_dump *d, struct du
             if (rc)
                 return rc;
             uint64_t end = cr.end < run.end ? cr.end : run.end;
-            held[cr.class_] += end - a;
-            bool inside = is_inside(c, a, end, cr.end);
-            if (cr.class_ == DUMPIO_CLASS_NO_RECORD && end - a > unmanaged &&
-                (end - a > UNMANAGED_MAX || (inside && end - a > UNMANAGED_INSIDE))) {
-                unmanaged = end - a;
-                unmanaged_at = a;
-            }
-            if (cr.class_ == DUMPIO_CLASS_UNKNOWN && a < unknown_at)
-                unknown_at = a;
+            add_held(c, h, &cr, a, end);
             a = end;
         }
     }
-    if (rc != DUMPIO_END)
+    return rc == DUMPIO_END ? 0 : rc;
+}
+
+/* Count the classes of what the dump holds; say no to what should have a class and has none. */
+static int check_held(struct dumpio_classes *c, struct dumpio_dump *d, bool keep_unknown,
+                      struct dumpio_error *err)
+{
+    struct holding h = {.unknown_at = UINT64_MAX};
+    struct dumpio_error why = {0};
+    int rc = look_at_held(c, d, &h, err);
+    if (rc)
         return rc;
     for (unsigned i = 0; i < DUMPIO_CLASSES; i++)
-        c->info.held[i] = (held[i] + c->page_size - 1) / c->page_size;
-    if (unknown_at != UINT64_MAX)
-        return dio_fail(err, DUMPIO_E_LOST, DUMPIO_NO_OFFSET,
-                        "the struct pages of %llu pages in the dump (0x%llx first) cannot be read: "
-                        "the memory map is damaged, cut off or filtered out",
-                        (unsigned long long)c->info.held[DUMPIO_CLASS_UNKNOWN],
-                        (unsigned long long)unknown_at);
-    if (unmanaged)
+        c->info.held[i] = (h.bytes[i] + c->page_size - 1) / c->page_size;
+    if (h.unknown_at != UINT64_MAX) {
+        rc = dio_fail(&why, DUMPIO_E_LOST, DUMPIO_NO_OFFSET,
+                      "the struct pages of %llu pages in the dump (0x%llx first) cannot be read: "
+                      "the memory map is damaged, cut off or filtered out",
+                      (unsigned long long)c->info.held[DUMPIO_CLASS_UNKNOWN],
+                      (unsigned long long)h.unknown_at);
+        snprintf(c->unknown_why, sizeof c->unknown_why, "%s", why.message);
+    }
+    if (rc && !keep_unknown) {
+        if (err)
+            *err = why;
+        return rc;
+    }
+    if (h.unmanaged)
         return dio_fail(err, DUMPIO_E_CORRUPT, DUMPIO_NO_OFFSET,
                         "0x%llx bytes of memory in the dump, from 0x%llx on, have no struct page: "
                         "the kernel's memory map is damaged, or not found whole",
-                        (unsigned long long)unmanaged, (unsigned long long)unmanaged_at);
+                        (unsigned long long)h.unmanaged, (unsigned long long)h.unmanaged_at);
     return 0;
 }
 
 int dio_classes_check(struct dumpio_classes *c, struct dumpio_dump *d,
                       const struct dio_classifier *how, const struct dio_class_sums *sums,
-                      const struct dumpio_env *env, struct dumpio_error *err)
+                      bool keep_unknown, const struct dumpio_env *env, struct dumpio_error *err)
 {
     int rc = check_records(sums, err);
     if (!rc)
@@ -251,5 +299,5 @@ int dio_classes_check(struct dumpio_classes *c, struct dumpio_dump *d,
         rc = check_free(how, sums, env, err);
     if (!rc)
         rc = check_pillars(c, how, err);
-    return rc ? rc : check_held(c, d, err);
+    return rc ? rc : check_held(c, d, keep_unknown, err);
 }

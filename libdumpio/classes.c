@@ -69,7 +69,13 @@ static int job_plan(void *ctx, void *job, struct dumpio_error *err)
     if (!r)
         return DUMPIO_END;
     j->pfn = p->next > r->pfn ? p->next : r->pfn;
+    if (j->pfn >= p->how->end) {
+        p->sums.beyond = dio_memmap_frames(p->how->memmap, j->pfn);
+        return DUMPIO_END;
+    }
     uint64_t end = dio_round_down(j->pfn, p->how->window) + p->how->window;
+    if (end > p->how->end)
+        end = p->how->end;
     if (end > r->end)
         end = r->end;
     j->n = (size_t)(end - j->pfn);
@@ -107,6 +113,7 @@ static void add_sums(struct dio_class_sums *to, const struct dio_class_sums *s)
     to->off_lru += s->off_lru;
     to->on_list += s->on_list;
     to->small_huge += s->small_huge;
+    to->unread += s->unread;
     if (s->broken_heads || s->broken_tails || s->broken_free)
         to->broken_pfn = s->broken_pfn;
 }
@@ -243,7 +250,8 @@ static int copy_nodes(struct dumpio_classes *c, const struct dio_memmap *m,
     return 0;
 }
 
-static int classify(struct dumpio_classes *c, struct dumpio_dump *d, bool freed,
+static int classify(struct dumpio_classes *c, struct dumpio_dump *d,
+                    const struct dumpio_classify_options *o,
                     const struct dumpio_env *env, struct dumpio_error *err)
 {
     struct dio_classifier how;
@@ -255,7 +263,7 @@ static int classify(struct dumpio_classes *c, struct dumpio_dump *d, bool freed,
         return dio_context(err, why.status, "the kernel's view of its pages cannot be had");
     }
     bool checked;
-    int rc = open_classifier(&how, d->kernel, freed, &checked, err);
+    int rc = open_classifier(&how, d->kernel, o->freed, &checked, err);
     if (rc)
         return rc;
     struct fact_check check = {0};
@@ -281,7 +289,7 @@ static int classify(struct dumpio_classes *c, struct dumpio_dump *d, bool freed,
         c->info.pages[DUMPIO_CLASS_KERNEL] -= c->freed.n;
         for (unsigned i = 0; i < DUMPIO_CLASSES; i++)
             c->info.records += c->info.pages[i];
-        rc = dio_classes_check(c, d, &how, &p.sums, env, err);
+        rc = dio_classes_check(c, d, &how, &p.sums, o->keep_unknown, env, err);
     }
     dio_classifier_close(&how);
     return rc;
@@ -311,12 +319,15 @@ int dumpio_classify(struct dumpio_dump *dump, const struct dumpio_classify_optio
                     struct dumpio_classes **out, const struct dumpio_env *env,
                     struct dumpio_error *err)
 {
+    static const struct dumpio_classify_options defaults = {0};
     struct dumpio_error e = {0};
     struct dumpio_classes *c = calloc(1, sizeof *c);
+    if (!options)
+        options = &defaults;
     if (!c)
         return dio_nomem(err, "the classes of pages");
-    int rc = classify(c, dump, options && options->freed, env, &e);
-    if (rc && options && options->keep_unknown && is_about_the_dump(rc))
+    int rc = classify(c, dump, options, env, &e);
+    if (rc && options->keep_unknown && is_about_the_dump(rc))
         rc = all_unknown(c, dump, &e);
     if (rc) {
         if (err)

@@ -16,15 +16,16 @@ struct dumpio_classes {
     struct dumpio_node *nodes;
     uint32_t page_size;
     bool all_unknown;          /* keep_unknown, and the kernel is not understood */
-    char unknown_why[480];
+    char unknown_why[480];     /* why frames are UNKNOWN: all of them, or some */
 };
 
 /*
  * Does the result agree with what else the kernel tells? DUMPIO_E_CORRUPT names what does not. Also
- * counts what the dump holds into c->info.held.
+ * counts what the dump holds into c->info.held. keep_unknown: records that cannot be read are no
+ * error; c->unknown_why tells of them.
  */
 int dio_classes_check(struct dumpio_classes *c, struct dumpio_dump *d,
                       const struct dio_classifier *how, const struct dio_class_sums *sums,
-                      const struct dumpio_env *env, struct dumpio_error *err);
+                      bool keep_unknown, const struct dumpio_env *env, struct dumpio_error *err);
 
 #endif

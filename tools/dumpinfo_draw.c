@@ -114,7 +114,7 @@ static void draw_head(struct picture *p, const struct memory *m, const char *tit
     const char *base = strrchr(m->name, '/');
     picture_text(p, MARGIN, TITLE_Y, 20, INK, ANCHOR_START, true, title);
     snprintf(text, sizeof text, "%s known to the %s%s%s%s, dumped to %.60s (%s, %s)",
-             ui_size(memory_pages(m) * m->page_size), *m->unknown_why ? "dump" : "kernel",
+             ui_size(memory_pages(m) * m->page_size), m->info->records ? "kernel" : "dump",
              *when ? ", " : "", !*when ? "" : sec == i->crash_sec ? "crashed " : "taken ", when,
              base ? base + 1 : m->name, i->format, ui_size(i->file_size));
     picture_text(p, MARGIN, TITLE_Y + 24, TEXT + 1, GREY, ANCHOR_START, false, text);
@@ -397,7 +397,8 @@ bool draw_map(struct memory *m, FILE *to, bool svg)
     draw_bar(&p, m);
     draw_legend(&p, m);
     if (*m->unknown_why) {
-        snprintf(text, sizeof text, "Classes are unknown: %.133s", m->unknown_why);
+        snprintf(text, sizeof text, "%s unknown: %.133s",
+                 m->info->records ? "Some classes are" : "Classes are", m->unknown_why);
         picture_text(&p, MARGIN, y, TEXT, ALARM, ANCHOR_START, false, text);
         y += LEGEND_STEP;
     }

@@ -275,7 +275,7 @@ static int show_progress(struct ui *ui, const struct walk *w, const struct memor
 static bool is_hole(const struct memory *m, int class_)
 {
     return class_ == DUMPIO_CLASS_NO_RECORD ||
-           (class_ == DUMPIO_CLASS_UNKNOWN && *m->unknown_why);
+           (class_ == DUMPIO_CLASS_UNKNOWN && *m->unknown_why && !m->info->records);
 }
 
 static int count_pages(struct memory *m, struct ui *ui, struct dumpio_dump *dump,
@@ -312,7 +312,8 @@ static int classify(struct memory *m, struct ui *ui, struct dumpio_dump *dump,
     m->page_size = m->info->page_size ? m->info->page_size : DEFAULT_PAGE_SIZE;
     if (m->info->unknown_why && *m->info->unknown_why) {
         snprintf(m->unknown_why, sizeof m->unknown_why, "%s", m->info->unknown_why);
-        ui_message(ui, "classes are unknown: %s", m->unknown_why);
+        ui_message(ui, "%sclasses are unknown: %s", m->info->records ? "some " : "",
+                   m->unknown_why);
     }
     return 0;
 }

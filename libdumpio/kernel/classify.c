@@ -15,6 +15,7 @@
 #define MAPPING_FLAGS 3u   /* low bits of page.mapping: anonymous, movable; both: KSM */
 #define MAPPING_ANON 1u
 #define MAPPING_MOVABLE 2u
+#define NO_OWNER 65536u    /* a page.mapping below is no address */
 #define LOOKS 16u          /* samples of mappings and of links per window */
 #define HUGE_BYTES_MIN (64u << 10) /* of a hugetlb page */
 
@@ -28,6 +29,7 @@ struct window {
     struct dio_class_sums *sums;
     struct dio_pfn_list *candidates;
     unsigned mappings, links, strays; /* samples left */
+    uint64_t balloon;     /* an owner whose pages are on its list; 0 = none yet */
 };
 
 /* A page, compound or not, as its head's records tell. */
@@ -43,7 +45,11 @@ int dio_classifier_open(struct dio_classifier *c, struct dio_kernel *k, bool wan
                         struct dumpio_error *err)
 {
     *c = (struct dio_classifier){.k = k, .want_freed = want_freed,
-                                 .all_set_up = !dio_kernel_before(k, 5, 5, 0)};
+                                 .all_set_up = !dio_kernel_before(k, 5, 5, 0),
+                                 .balloons = !dio_kernel_before(k, 3, 7, 0) &&
+                                             dio_kernel_before(k, 3, 18, 0)};
+    uint64_t end = k->mem.info->end_addr;
+    c->end = end / k->page_size + (end % k->page_size != 0);
     int rc = dio_page_layout(&c->layout, k, err);
     if (!rc)
         rc = dio_kernel_memmap(k, &c->memmap, err);
@@ -317,13 +323,21 @@ static bool look_at_head(const struct window *x, const uint8_t *r, bool two, uin
     return true;
 }
 
-/* The head of a tail at pfn, by the address that the tail gives. */
+/*
+ * The head of a tail at pfn, by the address that the tail gives. True too when its records cannot be
+ * read: then the tail is UNKNOWN.
+ */
 static bool find_head(const struct window *x, uint64_t pfn, uint64_t head, struct head *h)
 {
     uint8_t room[2 * 1024];
     uint64_t head_pfn, other, ignored;
-    if (!dio_memmap_pfn(x->c->memmap, head, &head_pfn) || head_pfn >= pfn ||
-        !read_few(x, head, room, 2) || is_tail(x->l, room, head, &other) ||
+    if (!dio_memmap_pfn(x->c->memmap, head, &head_pfn) || head_pfn >= pfn)
+        return false;
+    if (!read_few(x, head, room, 2)) {
+        *h = (struct head){pfn, 1, DUMPIO_CLASS_UNKNOWN};
+        return true;
+    }
+    if (is_tail(x->l, room, head, &other) ||
         (dio_record_flags(x->l, room) & x->l->head_flags) != x->l->head_flags ||
         !look_at_head(x, room, true, head_pfn, head, h, &ignored))
         return false;
@@ -366,28 +380,50 @@ static bool on_list(const struct window *x, const uint8_t *r, uint64_t virt)
            dio_get_word(back, x->l->order, x->l->word) == virt + x->l->lru;
 }
 
+/* Is what comes behind the record on its list a record that cannot be read? */
+static bool next_is_lost(const struct window *x, const uint8_t *r)
+{
+    uint8_t word[8];
+    uint64_t next = dio_record_word(x->l, r, x->l->lru), pfn;
+    return dio_memmap_pfn(x->c->memmap, next - x->l->lru, &pfn) &&
+           dio_kernel_read(x->c->k, next, word, x->l->word, NULL);
+}
+
 /* A free block is on a list. */
 static void sample_link(struct window *x, const uint8_t *r, uint64_t virt)
 {
     if (!x->links)
         return;
+    bool linked = on_list(x, r, virt);
+    if (!linked && next_is_lost(x, r))
+        return;
     x->links--;
     x->sums->links++;
-    x->sums->bad_links += !on_list(x, r, virt);
+    x->sums->bad_links += !linked;
 }
 
-/* A single page that has an owner and is on a list, is on one of the LRU lists, and marked so. */
+/*
+ * A single page that has an owner and is on a list, is on one of the LRU lists, and marked so. Not
+ * meant: zsmalloc's to 4.7, whose mapping is a small number; balloons of 3.7 to 3.17, all of whose
+ * pages have one owner.
+ */
 static void sample_stray(struct window *x, const uint8_t *r, uint64_t virt)
 {
     uint64_t mapping = dio_record_word(x->l, r, x->l->mapping), flags = dio_record_flags(x->l, r);
-    if (!x->strays || mapping <= MAPPING_FLAGS || (mapping & MAPPING_FLAGS) == MAPPING_MOVABLE ||
-        dio_record_bit(flags, x->l->pg_lru) || dio_record_bit(flags, x->l->pg_slab) ||
+    if (!x->strays || mapping < NO_OWNER || (mapping & MAPPING_FLAGS) == MAPPING_MOVABLE ||
+        mapping == x->balloon || dio_record_bit(flags, x->l->pg_lru) ||
+        dio_record_bit(flags, x->l->pg_slab) ||
         dio_record_bit(flags, x->l->pg_reserved) || (int32_t)dio_record_type(x->l, r) < -1 ||
         !dio_get32(r + x->l->refcount, x->l->order))
         return;
+    bool stray = on_list(x, r, virt);
+    if (stray && x->c->balloons && !x->balloon) {
+        x->balloon = mapping;
+        return;
+    }
     x->strays--;
     x->sums->off_lru++;
-    x->sums->on_list += on_list(x, r, virt);
+    x->sums->on_list += stray;
 }
 
 /* ---- the walk -------------------------------------------------------------------------------------- */
@@ -460,12 +496,9 @@ static int one_page(struct window *x, size_t i, uint64_t *pages, struct dumpio_e
     uint64_t virt = x->virt + i * l->size, pfn = x->pfn + i, head, order;
     struct head h;
     *pages = 1;
-    if (x->w->bad[i]) {
-        fill(x, i, 1, DUMPIO_CLASS_UNKNOWN);
-        return 0;
-    }
-    /* never set up; kernels up to 5.4 left those of holes so */
-    if (x->c->all_set_up && dio_is_zero(r, l->size)) {
+    /* zero: never set up; kernels up to 5.4 left those of holes so */
+    if (x->w->bad[i] || (x->c->all_set_up && dio_is_zero(r, l->size))) {
+        x->sums->unread += !i || x->classes[i - 1] != DUMPIO_CLASS_UNKNOWN;
         fill(x, i, 1, DUMPIO_CLASS_UNKNOWN);
         return 0;
     }
@@ -503,7 +536,9 @@ int dio_classify_window(const struct dio_classifier *c, struct dio_class_worker 
                         size_t n, uint8_t *classes, struct dio_class_sums *sums,
                         struct dio_pfn_list *candidates, struct dumpio_error *err)
 {
-    struct window x = {c, &c->layout, w, pfn, 0, n, classes, sums, candidates, LOOKS, LOOKS, LOOKS};
+    struct window x = {.c = c, .l = &c->layout, .w = w, .pfn = pfn, .n = n, .classes = classes,
+                       .sums = sums, .candidates = candidates, .mappings = LOOKS, .links = LOOKS,
+                       .strays = LOOKS};
     if (!dio_memmap_virt(c->memmap, pfn, &x.virt))
         return dio_fail(err, DUMPIO_E_INTERNAL, DUMPIO_NO_OFFSET,
                         "frame 0x%llx has no struct page", (unsigned long long)pfn);

@@ -169,6 +169,14 @@ const struct dio_memmap_run *dio_memmap_at(const struct dio_memmap *m, uint64_t 
     return lo < m->n_runs ? &m->runs[lo] : NULL;
 }
 
+uint64_t dio_memmap_frames(const struct dio_memmap *m, uint64_t pfn)
+{
+    uint64_t n = 0;
+    for (size_t i = m->n_runs; i-- && m->runs[i].end > pfn;)
+        n += m->runs[i].end - (m->runs[i].pfn > pfn ? m->runs[i].pfn : pfn);
+    return n;
+}
+
 bool dio_memmap_virt(const struct dio_memmap *m, uint64_t pfn, uint64_t *virt)
 {
     const struct dio_memmap_run *r = dio_memmap_at(m, pfn);

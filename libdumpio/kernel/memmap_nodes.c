@@ -155,16 +155,27 @@ static int by_pfn(const void *a, const void *b)
 }
 
 /*
- * FLATMEM's two ways to the records must meet: the node's, and mem_map, which is of frame 0 (of the
- * first frame where memory begins higher up: RISC-V).
+ * The frame whose record mem_map is (ARCH_PFN_OFFSET): 0, or the first one of memory where that
+ * begins higher up. False when that is not known.
  */
+static bool first_frame(const struct dio_kernel *k, uint64_t *pfn)
+{
+    bool riscv = !strcmp(k->arch->name, "riscv64");
+    int64_t addr = 0;
+    if ((riscv || !strcmp(k->arch->name, "aarch64")) &&
+        !dio_kernel_number(k, "NUMBER", riscv ? "phys_ram_base" : "PHYS_OFFSET", &addr))
+        return false;
+    *pfn = (uint64_t)addr / k->page_size;
+    return true;
+}
+
+/* FLATMEM's two ways to the records must meet: the node's, and mem_map. */
 static int check_flat(struct dio_kernel *k, struct dio_view *v, const struct dio_memnode *n,
                       unsigned record, uint64_t symbol, uint64_t virt, struct dumpio_error *err)
 {
-    uint64_t map, mask = k->word == 4 ? UINT32_MAX : UINT64_MAX;
+    uint64_t map, first, mask = k->word == 4 ? UINT32_MAX : UINT64_MAX;
     int rc = dio_memmap_word(v, symbol, &map, err);
-    if (rc || ((map + n->pfn * record) & mask) == virt ||
-        (map == virt && !strcmp(k->arch->name, "riscv64")))
+    if (rc || !first_frame(k, &first) || ((map + (n->pfn - first) * record) & mask) == virt)
         return rc;
     return dio_fail(err, DUMPIO_E_CORRUPT, DUMPIO_NO_OFFSET,
                     "mem_map 0x%llx and the node, which begins at frame 0x%llx with records at "
@@ -176,7 +187,7 @@ static int check_flat(struct dio_kernel *k, struct dio_view *v, const struct dio
 static int node_map(struct dio_kernel *k, struct dio_view *v, const struct dio_memnode *n,
                     unsigned record, bool flat, uint64_t *virt, struct dumpio_error *err)
 {
-    uint64_t symbol;
+    uint64_t symbol, first;
     int64_t at = member(k, "pglist_data.node_mem_map");
     bool has_map = dio_kernel_symbol(k, "mem_map", &symbol);
     if (at >= 0) {
@@ -187,8 +198,14 @@ static int node_map(struct dio_kernel *k, struct dio_view *v, const struct dio_m
         return dio_fail(err, DUMPIO_E_ABSENT, DUMPIO_NO_OFFSET,
                         "neither OFFSET(pglist_data.node_mem_map) nor SYMBOL(mem_map) is known; "
                         "--vmlinux supplies them");
+    if (!first_frame(k, &first))
+        return dio_fail(err, DUMPIO_E_ABSENT, DUMPIO_NO_OFFSET,
+                        "which frame mem_map begins with is not known: VMCOREINFO has neither "
+                        "OFFSET(pglist_data.node_mem_map) nor the address where memory begins "
+                        "(NUMBER(phys_ram_base), NUMBER(PHYS_OFFSET)); --vmlinux supplies the "
+                        "first");
     int rc = dio_memmap_word(v, symbol, virt, err);
-    *virt += n->pfn * record;
+    *virt += (n->pfn - first) * record;
     return rc;
 }
 

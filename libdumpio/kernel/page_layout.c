@@ -93,7 +93,7 @@ static int members(const struct layout *c)
 
 /* ---- flags ------------------------------------------------------------------------------------ */
 
-/* Numbers from before the enumeration, which no debug information has. */
+/* Numbers from before the enumeration, which no debug information has; what has, comes first. */
 struct old_flags {
     uint8_t lru, slab, reserved, private, swapcache, buddy, compound, reclaim;
 };
@@ -103,6 +103,9 @@ static const struct old_flags *old_flags(const struct dio_kernel *k)
     static const struct old_flags v2_6_9 = {5, 7, 11, 12, 16, DIO_NO_BIT, 15, 18};
     static const struct old_flags v2_6_15 = {5, 7, 10, 11, 15, DIO_NO_BIT, 14, 17};
     static const struct old_flags v2_6_17 = {5, 7, 10, 11, 15, 19, 14, 17};
+    int64_t told;
+    if (dio_kernel_number(k, "NUMBER", "PG_lru", &told))
+        return NULL;
     if (dio_kernel_before(k, 2, 6, 13)) /* PG_highmem was bit 8 */
         return &v2_6_9;
     if (dio_kernel_before(k, 2, 6, 17))
@@ -250,33 +253,37 @@ static bool in_second(const struct layout *c, const char *name, unsigned *off)
     return true;
 }
 
-/* Width of page.compound_order: told, or its distance from compound_dtor before it, or one byte. */
+/*
+ * Width of page.compound_order: told, or its distance from compound_dtor before it (0: not known),
+ * or one byte.
+ */
 static unsigned order_width(const struct layout *c, unsigned order_off, unsigned dtor_off)
 {
     int64_t size;
     if (dio_kernel_number(c->k, "SIZE", "page.compound_order", &size) &&
         (size == 1 || size == 2 || size == 4 || size == 8))
         return (unsigned)size;
-    if (!dio_kernel_before(c->k, 4, 16, 0))
-        return 1;
     unsigned apart = order_off - dtor_off;
-    return apart == 1 || apart == 4 || apart == 8 ? apart : 2;
+    if (dtor_off && (apart == 1 || apart == 4 || apart == 8))
+        return apart;
+    return dio_kernel_before(c->k, 4, 16, 0) ? 2 : 1;
 }
 
+/* Is the order in the second record's flags? Then hugetlb is no destructor any more. */
+static bool order_in_flags(const struct layout *c)
+{
+    uint32_t type;
+    return bit(c, "PG_hugetlb", DIO_NO_BIT) != DIO_NO_BIT ||
+           type_value(c, "PAGE_HUGETLB_MAPCOUNT_VALUE", &type) ||
+           !dio_kernel_before(c->k, 6, 6, 0);
+}
+
+/* Kernels of distributions have members of later ones: what is told comes before the version. */
 static int orders(const struct layout *c)
 {
     struct dio_page_layout *l = c->l;
     unsigned dtor = 0;
     l->order_at = DIO_ORDER_FIELD;
-    if (dio_kernel_before(c->k, 2, 6, 16)) {
-        l->order_size = l->word;
-        return need(c, "page.index", l->word, &l->order_off);
-    }
-    if (dio_kernel_before(c->k, 4, 4, 0)) { /* an unsigned long where lru.prev is */
-        l->order_off = l->lru + l->word;
-        l->order_size = l->word;
-        return 0;
-    }
     if (offset(c, "page.compound_order", 1, &l->order_off)) {
         offset(c, "page.compound_dtor", 1, &dtor);
         l->order_size = order_width(c, l->order_off, dtor);
@@ -288,9 +295,18 @@ static int orders(const struct layout *c)
         l->order_size = 1;
         return 0;
     }
-    if (dio_kernel_before(c->k, 6, 6, 0))
+    if (dio_kernel_before(c->k, 2, 6, 16)) {
+        l->order_size = l->word;
+        return need(c, "page.index", l->word, &l->order_off);
+    }
+    if (order_in_flags(c)) {
+        l->order_at = DIO_ORDER_FLAGS;
+        return 0;
+    }
+    if (!dio_kernel_before(c->k, 4, 4, 0) || l->has_head_word)
         return missing(c, "OFFSET(page.compound_order) or OFFSET(folio._folio_order)");
-    l->order_at = DIO_ORDER_FLAGS;
+    l->order_off = l->lru + l->word; /* an unsigned long where lru.prev is */
+    l->order_size = l->word;
     return 0;
 }
 
@@ -312,11 +328,9 @@ static int huge(const struct layout *c)
     if (type_value(c, "PAGE_HUGETLB_MAPCOUNT_VALUE", &type)) {
         l->huge_mark = DIO_HUGE_TYPE;
         l->huge_value = type;
-    } else if (!dio_kernel_before(c->k, 6, 6, 0) &&
-               dio_kernel_number(c->k, "NUMBER", "PG_hugetlb", &number) && number >= 0 &&
-               number < 8 * l->flags_size) {
+    } else if (bit(c, "PG_hugetlb", DIO_NO_BIT) != DIO_NO_BIT) {
         l->huge_mark = DIO_HUGE_FLAG;
-        l->huge_value = (uint64_t)number;
+        l->huge_value = bit(c, "PG_hugetlb", DIO_NO_BIT);
     } else if (dio_kernel_number(c->k, "NUMBER", "HUGETLB_PAGE_DTOR", &number) &&
                (offset(c, "page.compound_dtor", l->order_size, &l->huge_off) ||
                 in_second(c, "folio._folio_dtor", &l->huge_off)) &&

@@ -51,6 +51,9 @@ bool dio_memmap_virt(const struct dio_memmap *m, uint64_t pfn, uint64_t *virt);
 /* The frame whose record begins at virt; false when none does. */
 bool dio_memmap_pfn(const struct dio_memmap *m, uint64_t virt, uint64_t *pfn);
 
+/* How many frames from pfn on have a record. */
+uint64_t dio_memmap_frames(const struct dio_memmap *m, uint64_t pfn);
+
 /* The nodes of this kernel, into m->nodes; none is no error. */
 int dio_memmap_nodes(struct dio_memmap *m, struct dio_kernel *k, struct dumpio_error *err);
 
@@ -149,6 +152,8 @@ struct dio_class_sums {
     uint64_t lru, ownerless;         /* pages marked LRU; of them, without an owner */
     uint64_t off_lru, on_list;       /* owned and not marked LRU, looked at; of them, on a list */
     uint64_t small_huge;             /* marked as hugetlb, and too small for it */
+    uint64_t unread;         /* runs of records that cannot be read, or were never set up */
+    uint64_t beyond;         /* records of frames behind the dump's end, not looked at */
     uint64_t broken_pfn;     /* one of the broken ones */
 };
 
@@ -176,9 +181,11 @@ struct dio_classifier {
     struct dio_page_layout layout;
     struct dio_free_block *blocks; /* DIO_FREE_LISTS only */
     size_t n_blocks;
+    uint64_t end;                  /* frame: the dump holds none from here on */
     uint64_t window;               /* frames; a power of two that no free block crosses */
     bool want_freed;
     bool all_set_up;               /* no record of a present section is all zero */
+    bool balloons;                 /* pages of a balloon have an owner and are on its list */
 };
 
 int dio_classifier_open(struct dio_classifier *c, struct dio_kernel *k, bool want_freed,

@@ -357,6 +357,7 @@ static inline struct pw *pw_new(const struct era *e, const char *arch, enum dump
     w->arch = arch;
     w->order = order;
     w->frames = frames;
+    w->end = (uint64_t)1 << 40;
     w->word = strcmp(arch, "i386") ? 8 : 4;
     w->s = w->word == 8 ? e->wide : e->narrow;
     w->base = w->word == 4 ? I386_DIRECT : *arch == 'p' ? PPC64_DIRECT : X86_DIRECT;
@@ -385,7 +386,7 @@ static inline int pw_open(struct pw *w)
     unsigned at = w->e->version < V(2, 6, 21) ? Z_FREE_PAGES : Z_STAT + w->word;
     pw_put(w, zone + at, w->word, w->free_pages);
     w->info = (struct dumpio_info){.arch = w->arch, .order = w->order, .page_size = PW_PAGE,
-                                   .unit = PW_PAGE, .end_addr = (uint64_t)1 << 40,
+                                   .unit = PW_PAGE, .end_addr = w->end,
                                    .vmcoreinfo = w->text,
                                    .vmcoreinfo_len = (uint32_t)strlen(w->text)};
     w->format = (struct dio_format){.name = "machine", .next_run = pw_next};

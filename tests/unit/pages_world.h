@@ -153,6 +153,7 @@ struct pw {
     size_t pages, n_sorted;
     uint64_t next_table;
     uint64_t free_pages;     /* as the zone counts */
+    uint64_t end;            /* the dump's, bytes */
     char text[8192];
     struct dumpio_info info;
     struct dio_format format;

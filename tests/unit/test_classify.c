@@ -77,6 +77,24 @@ static void everything(struct pw *w)
     young(w);
 }
 
+/* Kernels of distributions: an old version, and the struct page of later ones. */
+static void backports(void)
+{
+    static const struct {
+        const char *release, *like;
+    } of[] = {{"3.10.0-1160.el7", "4.4"}, {"3.10.0-1160.el7", "4.9"}, {"3.10.0-1160.el7", "4.14"},
+              {"2.6.18-419.el5", "3.10"}, {"2.6.18-419.el5", "4.18"}, {"4.18.0-553.el8", "6.1"},
+              {"4.18.0-553.el8", "6.9"}, {"5.14.0-427.el9", "6.3"}, {"5.14.0-503.el9", "6.6"},
+              {"5.14.0-570.el9", "6.9"}, {"5.14.0-570.el9", "6.10"}, {"5.14.0-570.el9", "6.12"}};
+    for (size_t i = 0; i < sizeof of / sizeof *of; i++) {
+        struct era e = *era_of(of[i].like); /* what its VMCOREINFO holds, stays */
+        e.release = of[i].release;
+        struct pw *w = pw_new(&e, "ppc64", DUMPIO_LITTLE, 2 * WINDOW);
+        everything(w);
+        pw_run(w, false, of[i].like);
+    }
+}
+
 int main(void)
 {
     static const struct {
@@ -92,5 +110,6 @@ int main(void)
             everything(w);
             pw_run(w, false, "everything");
         }
+    backports();
     return unit_result();
 }

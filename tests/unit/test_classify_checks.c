@@ -227,6 +227,14 @@ static void counts(void)
     w = pw_new(era_of("6.1"), "ppc64", DUMPIO_BIG, FRAMES);
     w->free_pages = 24576;
     refused(w, DUMPIO_E_CORRUPT, "0 free pages were found, the zones count 24576");
+    for (unsigned counted = 256; counted <= 257; counted++) { /* few, and none is found */
+        w = pw_new(era_of("6.1"), "ppc64", DUMPIO_LITTLE, FRAMES);
+        w->free_pages = counted;
+        if (counted == 256)
+            accepted(w);
+        else
+            refused(w, DUMPIO_E_CORRUPT, "0 free pages were found, the zones count 257");
+    }
     /* no zones are known: free pages there must be at least */
     w = machine("6.1", "ppc64", DUMPIO_LITTLE);
     pw_unsay(w, "SIZE(zone)", NULL);
@@ -234,6 +242,40 @@ static void counts(void)
     w = pw_new(era_of("6.1"), "ppc64", DUMPIO_LITTLE, FRAMES);
     pw_unsay(w, "SIZE(zone)", NULL);
     refused(w, DUMPIO_E_CORRUPT, "not one free page");
+}
+
+/* n single pages that are on a list and not on the LRU; mapping of the i-th: first + i * step. */
+static void parked(struct pw *w, unsigned n, uint64_t first, uint64_t step)
+{
+    for (unsigned i = 0; i < n; i++) {
+        uint64_t pfn = 0x7000 + i;
+        pw_set(w, pfn, w->s->mapping, w->word, first + i * step);
+        pw_link(w, PW_LISTS + 0x800, pfn);
+    }
+}
+
+/* Owned pages on lists that are no LRU lists. */
+static void parked_pages(void)
+{
+    static const struct {
+        const char *release;
+        bool balloon, numbers; /* is it right to have such pages? */
+    } at[] = {{"3.4", false, true}, {"3.10", true, true}, {"4.4", false, true}};
+    for (unsigned i = 0; i < sizeof at / sizeof *at; i++) {
+        struct pw *w = machine(at[i].release, "ppc64", DUMPIO_LITTLE);
+        uint64_t owner = w->base + PW_OWNERS;
+        parked(w, 400, owner, 0);
+        if (at[i].balloon)
+            accepted(w);
+        else
+            refused(w, DUMPIO_E_CORRUPT, "not marked LRU");
+        w = machine(at[i].release, "ppc64", DUMPIO_LITTLE);
+        parked(w, 400, 0x10, 1); /* zsmalloc: a number */
+        accepted(w);
+        w = machine(at[i].release, "ppc64", DUMPIO_LITTLE);
+        parked(w, 400, owner, 8);
+        refused(w, DUMPIO_E_CORRUPT, "not marked LRU");
+    }
 }
 
 /* Owners, lists, hugetlb, zones: what a kernel never contradicts. */
@@ -284,12 +326,72 @@ static void pillars(void)
     }
 }
 
+/* Records that are lost leave only their own frames without a class. */
+static void unread(void)
+{
+    const char *const reason = "64 pages in the dump (0x1000000 first)";
+    const uint64_t lost = PW_MEMMAP / PW_PAGE; /* frames in the dump */
+    struct pw *w = machine("6.12", "x86_64", DUMPIO_LITTLE);
+    pw_map(w, pw_virt(w, lost), UINT64_MAX, 12);
+    struct dumpio_classes *c = classify(w, false);
+    CHECK(!c && w->err.status == DUMPIO_E_LOST && strstr(w->err.message, reason));
+    dumpio_classes_free(c);
+    c = classify(w, true);
+    CHECK(c);
+    if (c) {
+        CHECK(strstr(dumpio_classes_get_info(c)->unknown_why, reason));
+        pw_expect(w, lost, 64, DUMPIO_CLASS_UNKNOWN);
+        pw_compare(w, c, "unread");
+    }
+    dumpio_classes_free(c);
+    pw_free(w);
+    /* a compound page whose head is among them: so are its tails; a free block: it is not counted */
+    w = machine("6.12", "x86_64", DUMPIO_LITTLE);
+    pw_anon(w, lost + 0x200, 9);
+    pw_map(w, pw_virt(w, lost + 0x200), UINT64_MAX, 12);
+    pw_expect(w, lost + 0x200, 512, DUMPIO_CLASS_UNKNOWN);
+    for (unsigned i = 0; i < 8; i++) { /* beyond what the counts may be apart */
+        uint64_t block = 0x8000 + 1024 * i;
+        pw_map(w, pw_virt(w, block), UINT64_MAX, 12);
+        pw_expect(w, block, 64, DUMPIO_CLASS_UNKNOWN);
+        pw_expect(w, block + 64, 960, DUMPIO_CLASS_KERNEL);
+    }
+    pw_at(w, (lost + 0x210) * PW_PAGE);
+    c = classify(w, true);
+    CHECK(c);
+    if (c)
+        pw_compare(w, c, dumpio_classes_get_info(c)->unknown_why);
+    dumpio_classes_free(c);
+    pw_free(w);
+}
+
+/* Frames behind the dump's end are not looked at, however many the kernel says there are. */
+static void beyond_the_end(void)
+{
+    for (unsigned more = 0; more <= 1; more++) {
+        struct pw *w = machine("6.1", "ppc64", DUMPIO_BIG);
+        w->end = (uint64_t)FRAMES * PW_PAGE - 17;
+        pw_put(w, PW_PGDAT + N_SPANNED, 8, 1u << 24);
+        pw_put(w, PW_PGDAT + N_ZONES + Z_SPANNED, 8, 1u << 24);
+        w->free_pages += more ? 1u << 25 : 200000; /* there may be free ones, but not so many */
+        if (more) {
+            refused(w, DUMPIO_E_CORRUPT, "the zones count");
+            continue;
+        }
+        struct dumpio_classes *c = classify(w, false);
+        CHECK(c);
+        if (!c)
+            printf("  says: %s\n", w->err.message);
+        if (c)
+            pw_compare(w, c, "beyond the end"); /* counts the records too */
+        dumpio_classes_free(c);
+        pw_free(w);
+    }
+}
+
 static void held(void)
 {
     struct pw *w = machine("6.12", "x86_64", DUMPIO_LITTLE);
-    pw_map(w, pw_virt(w, PW_MEMMAP / PW_PAGE), UINT64_MAX, 12); /* of frames in the dump */
-    refused(w, DUMPIO_E_LOST, "64 pages in the dump (0x1000000 first)");
-    w = machine("6.12", "x86_64", DUMPIO_LITTLE);
     pw_map(w, pw_virt(w, 0x7c00), UINT64_MAX, 12); /* of others */
     accepted(w);
     /* ROM and its like have no struct page; a gibibyte without is no ROM */
@@ -335,8 +437,11 @@ int main(void)
     heads_and_tails();
     mappings_and_links();
     counts();
+    parked_pages();
     consistency();
     pillars();
     held();
+    unread();
+    beyond_the_end();
     return unit_result();
 }

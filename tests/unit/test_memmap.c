@@ -93,6 +93,44 @@ static void flat_by_mem_map(void)
     pw_free(w);
 }
 
+/* Where memory begins higher up, mem_map is the record of its first frame. */
+static void flat_from_above(const char *arch, const char *key)
+{
+    const struct dio_kernel_arch other = {.name = arch, .word = 8};
+    struct pw *w = bare("5.10", "ppc64", DUMPIO_LITTLE);
+    struct dumpio_error err = {0};
+    uint64_t virt = w->base + 0x1000000, start = 0x80200;
+    pw_say(w, "SYMBOL(contig_page_data)=%" PRIx64, w->base + PW_PGDAT);
+    pw_say(w, "SYMBOL(mem_map)=%" PRIx64, w->base + TABLE);
+    pw_put(w, TABLE, 8, virt);
+    pw_put(w, PW_PGDAT + N_START, 8, start + 2);
+    for (unsigned told = 0; told <= 3; told++) {
+        struct dio_memmap m;
+        if (told == 1)
+            pw_say(w, "NUMBER(%s)=0x%" PRIx64, key, start * PW_PAGE);
+        if (told == 2) {
+            pw_say(w, "OFFSET(pglist_data.node_mem_map)=%d", N_MAP);
+            pw_put(w, PW_PGDAT + N_MAP, 8, virt + 2 * w->s->size);
+        }
+        if (told == 3)
+            pw_put(w, PW_PGDAT + N_MAP, 8, virt);
+        CHECK_EQ(pw_open(w), 0);
+        w->dump.kernel->arch = &other;
+        int rc = dio_memmap_open(&m, w->dump.kernel, &err);
+        if (told % 3 == 0) {
+            CHECK_EQ(rc, told ? DUMPIO_E_CORRUPT : DUMPIO_E_ABSENT);
+            CHECK(strstr(err.message, told ? "contradict each other" : key));
+        } else {
+            CHECK_EQ(rc, 0);
+            if (!rc)
+                run_is(&m, 0, start + 2, start + 2 + 32768, virt + 2 * w->s->size);
+        }
+        if (!rc)
+            dio_memmap_close(&m);
+    }
+    pw_free(w);
+}
+
 /* mem_map and the node's own pointer must meet. */
 static void flat_both_ways(const char *arch, enum dumpio_order order)
 {
@@ -406,6 +444,8 @@ int main(void)
     flat("ppc64", DUMPIO_BIG);
     flat("i386", DUMPIO_LITTLE);
     flat_by_mem_map();
+    flat_from_above("riscv64", "phys_ram_base");
+    flat_from_above("aarch64", "PHYS_OFFSET");
     flat_both_ways("ppc64", DUMPIO_BIG);
     flat_both_ways("i386", DUMPIO_LITTLE);
     flat_damage();

@@ -285,18 +285,23 @@ enum dumpio_class {
  * "unknown". */
 DUMPIO_API const char *dumpio_class_name(enum dumpio_class c);
 
-/* The set that one of makedumpfile's levels 0 to 31 leaves out. */
+/*
+ * The set that one of makedumpfile's levels 0 to 31 leaves out. Broken (HWPOISON) and OFFLINE pages
+ * are in it with any of 2, 4, 8 and 16. makedumpfile leaves them out at 0 and 1 too; these levels
+ * ask nothing of the kernel here, so that they work for every dump.
+ */
 DUMPIO_API unsigned dumpio_level_set(unsigned level);
 
 struct dumpio_classes;
 
 struct dumpio_classify_options {
-    int keep_unknown; /* where the kernel cannot be understood, classify as UNKNOWN; no error */
+    int keep_unknown; /* where the kernel cannot be understood, classify as UNKNOWN; no error. So
+                         are frames, and no more, whose struct pages the dump has lost */
     int freed;        /* look for FREED pages (else they are KERNEL) */
 };
 
 /*
- * Classify every frame that the kernel has a struct page for. Fails (DUMPIO_E_ABSENT,
+ * Classify every frame below the dump's end that the kernel has a struct page for. Fails (DUMPIO_E_ABSENT,
  * _UNSUPPORTED, _CORRUPT) when a fact is missing or the result contradicts itself; the message says
  * which fact, and how to supply it. The result is independent of the dump, but for its memory.
  */
@@ -326,12 +331,13 @@ struct dumpio_node {
 struct dumpio_classes_info {
     uint32_t page_size;
     const char *memory_model;         /* "flatmem", "discontigmem", "sparsemem" */
-    uint64_t records;                 /* frames with a struct page */
+    uint64_t records;                 /* frames with a struct page, below the dump's end */
     uint64_t pages[DUMPIO_CLASSES];   /* of them; NO_RECORD: 0 */
     uint64_t held[DUMPIO_CLASSES];    /* pages that the dump holds */
     const struct dumpio_node *nodes;  /* ascending id; none when the kernel does not tell */
     size_t n_nodes;
-    const char *unknown_why;          /* with keep_unknown: what could not be established; or "" */
+    const char *unknown_why;          /* with keep_unknown: what could not be established; or "".
+                                         records 0: nothing; else there are UNKNOWN frames */
 };
 DUMPIO_API const struct dumpio_classes_info *dumpio_classes_get_info(
     const struct dumpio_classes *c);
@@ -349,7 +355,7 @@ struct dumpio_filter {
     const struct dumpio_range *only; /* ascending, disjoint; n_only 0 = everything */
     size_t n_only;
     const struct dumpio_range *drop; /* ascending, disjoint: left out whatever is there */
-    size_t n_drop;
+    size_t n_drop;                  /* a page that a range cuts is kept whole, and a note tells */
     int redact;                     /* write zero pages in place of what is left out */
     uint64_t max_bytes;             /* of output; more is DUMPIO_E_LIMIT. 0 = any */
     const char *provenance;         /* lines for the output's provenance; NULL = none */
