@@ -326,6 +326,8 @@ static int make_plan(struct conversion *c, struct dumpio_error *err)
         return rc;
     c->plan.info = &c->info;
     c->plan.unit = c->info.page_size ? c->info.page_size : c->info.unit;
+    if (f)
+        dio_filter_tell_cut(f, c->plan.unit, c->env);
     rc = dio_ram_find(&c->ram, c->dump, c->options->ram_only, c->target->holds, c->env, err);
     if (rc)
         return rc;

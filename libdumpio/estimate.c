@@ -105,6 +105,8 @@ int dumpio_estimate(struct dumpio_dump *dump, const struct dumpio_convert_option
     if (rc)
         return rc;
     e.unit = dump->info->page_size ? dump->info->page_size : dump->info->unit;
+    if (filter)
+        dio_filter_tell_cut(filter, e.unit, env);
     e.map = dio_map_new(dump, &(struct dio_map_options){.unit = e.unit, .filter = filter});
     e.in = dio_batch_new();
     e.out = dio_batch_new();

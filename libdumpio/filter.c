@@ -33,6 +33,38 @@ int dio_filter_check(const struct dumpio_filter *f, struct dumpio_error *err)
     return rc ? rc : check_ranges(f->drop, f->n_drop, "the range to leave out", err);
 }
 
+/* The page at addr: is a part of it, and no more, in [r->start, r->end)? Then it is told. */
+static void tell_cut(const struct dumpio_range *r, uint64_t addr, uint64_t unit,
+                     enum dumpio_level level, const char *what, const struct dumpio_env *env)
+{
+    uint64_t page = addr & ~(unit - 1), last = page + (unit - 1);
+    uint64_t from = r->start > page ? r->start : page, to = r->end <= last ? r->end : last + 1;
+    if (from > page || r->end <= last)
+        dio_note(env, level, "the page at 0x%llx is kept whole: only 0x%llx-0x%llx of it is in a "
+                 "range to %s", (unsigned long long)page, (unsigned long long)from,
+                 (unsigned long long)to, what);
+}
+
+static void tell_cuts(const struct dumpio_range *v, size_t n, uint64_t unit,
+                      enum dumpio_level level, const char *what, const struct dumpio_env *env)
+{
+    for (size_t i = 0; i < n;) {
+        struct dumpio_range r = v[i++];
+        while (i < n && v[i].start == r.end) /* one range */
+            r.end = v[i++].end;
+        tell_cut(&r, r.start, unit, level, what, env);
+        if (((r.start ^ (r.end - 1)) & ~(unit - 1)) != 0) /* the last page is another one */
+            tell_cut(&r, r.end - 1, unit, level, what, env);
+    }
+}
+
+void dio_filter_tell_cut(const struct dumpio_filter *f, uint64_t unit,
+                         const struct dumpio_env *env)
+{
+    tell_cuts(f->only, f->n_only, unit, DUMPIO_NOTE, "keep", env);
+    tell_cuts(f->drop, f->n_drop, unit, DUMPIO_WARNING, "leave out", env);
+}
+
 /* Is addr in one of the ranges? *end is cut to where that changes. */
 static bool in_ranges(const struct dumpio_range *r, size_t n, uint64_t addr, uint64_t *end)
 {

@@ -15,6 +15,10 @@ enum { DIO_DROP_RANGE = DUMPIO_CLASSES, DIO_DROP_REASONS, DIO_KEEP = -1, DIO_KEE
 /* Check the filter's ranges and its classes. 0 or DUMPIO_E_ARG. */
 int dio_filter_check(const struct dumpio_filter *f, struct dumpio_error *err);
 
+/* Notes for the pages of `unit` bytes that a range cuts: they are kept whole. */
+void dio_filter_tell_cut(const struct dumpio_filter *f, uint64_t unit,
+                         const struct dumpio_env *env);
+
 /*
  * The verdict on memory at addr, and *end <= limit where it may change: DIO_KEEP, DIO_KEEP_UNKNOWN
  * (its class is not known), a class or DIO_DROP_RANGE in *reason. 0 or an error.

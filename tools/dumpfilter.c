@@ -30,7 +30,7 @@ static const struct opt options[] = {
     {'E', NULL, NULL, "--to=elf"},
     {'F', "flatten", NULL, "write a flattened stream; to standard output without OUT"},
     {ONLY, "only", "RANGES", "leave out everything else: START-END[,START-END...]"},
-    {EXCLUDE_RANGE, "exclude-range", "RANGES", "leave this memory out, whatever it holds"},
+    {EXCLUDE_RANGE, "exclude-range", "RANGES", "leave these pages out, whatever they hold"},
     {REDACT, "redact", NULL, "write zero pages in place of what is left out"},
     {KEEP_UNKNOWN, "keep-unknown", NULL, "keep what cannot be classified, and exit with 3"},
     {DRY_RUN, "dry-run", NULL, "say what would be left out and how large the output would\n"
@@ -61,8 +61,9 @@ static const struct opt_spec spec = {
         "formats that cannot be written forward come out flattened.\n\n"
         "The default format is kdump. What is not proved to be of a class is kept. A kernel that cannot be understood is an\n"
         "error that names the missing fact; in a capture kernel, where the dump must not be lost,\n"
-        "use --keep-unknown. Levels that leave anything out leave broken (hwpoison) and offline\n"
-        "pages out as well.\n\n"
+        "use --keep-unknown. A page that a range cuts is kept whole. Levels with 2, 4, 8 or 16 leave\n"
+        "broken (hwpoison) and offline pages out as well; 0 and 1 ask nothing of the kernel: add\n"
+        "--exclude=hwpoison,offline.\n\n"
         "Exit status: 0 whole, 1 error, 2 usage, 3 finished but pages were lost, or kept because\n"
         "they could not be classified.",
 };

@@ -101,6 +101,19 @@ expect 0 dumpfilter --only=0x1000000-0x2000000 in.kdump only
 expect 0 dumpinfo --quick --ranges --json only
 expect 0 dumpfilter --exclude-range=0-0x1000000,0x2000000-0x100000000 in.kdump dropped
 ok same only dropped
+lacks_note() { ! grep -q "kept whole" err; }
+ok lacks_note
+# a page that is cut is kept whole, and told
+expect 0 dumpfilter --exclude-range=0-0xfffc00,0x2000400-0x3000000,0x3000000-0x100000000 in.kdump cut
+has err "the page at 0xfff000 is kept whole: only 0xfff000-0xfffc00 of it is in a range to leave out"
+has err "the page at 0x2000000 is kept whole: only 0x2000400-0x2001000 of it is"
+ok [ "$(grep -c "kept whole" err)" = 2 ]
+expect 0 dumpfilter --only=0xfff000-0x2001000 in.kdump same
+ok lacks_note
+ok same cut same
+expect 0 dumpfilter -v --only=0x1000800-0x1000c00 in.kdump inside
+has err "the page at 0x1000000 is kept whole: only 0x1000800-0x1000c00 of it is in a range to keep"
+ok [ "$(grep -c "kept whole" err)" = 1 ]
 expect 0 dumpfilter -d 31 --redact in.kdump redacted
 expect 0 dumpverify redacted
 has out "excluded  0 pages"

@@ -341,6 +341,9 @@ static void bad_filters(void)
         CHECK_EQ(dio_filter_check(&f, &err), 0);
         CHECK_EQ(dio_filter_level(&f, 0), level & 4 ? level | 2 : level);
         CHECK_EQ(dio_filter_level(&f, 16), (level & 4 ? level | 2 : level) | 16);
+        /* 0 and 1 ask nothing of the kernel; all others leave broken and offline pages out */
+        unsigned unfit = DUMPIO_BIT(DUMPIO_CLASS_HWPOISON) | DUMPIO_BIT(DUMPIO_CLASS_OFFLINE);
+        CHECK_EQ(f.exclude & unfit, level > 1 ? unfit : 0);
     }
 }
 
