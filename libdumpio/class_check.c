@@ -199,16 +199,18 @@ static int check_pillars(struct dumpio_classes *c, const struct dio_classifier *
 
 /*
  * Does [a, end), without struct pages up to `gap_end`, lie in a node, or else between such? The hole
- * below 4 GiB of PCs does not count: a virtual machine's video memory is there.
+ * below 4 GiB of PCs does not count, nor does it in a node that goes beyond it: a virtual machine's
+ * video memory is there.
  */
 static bool is_inside(const struct dumpio_classes *c, uint64_t a, uint64_t end, uint64_t gap_end)
 {
-    if (end <= FOUR_GIB && gap_end >= FOUR_GIB)
-        return false;
-    for (size_t i = 0; i < c->info.n_nodes; i++)
-        if (a < c->info.nodes[i].end && end > c->info.nodes[i].start)
+    bool hole = end <= FOUR_GIB && gap_end >= FOUR_GIB;
+    for (size_t i = 0; i < c->info.n_nodes; i++) {
+        const struct dumpio_node *n = &c->info.nodes[i];
+        if (a < n->end && end > n->start && !(hole && n->end > FOUR_GIB))
             return true;
-    return !c->info.n_nodes && gap_end != UINT64_MAX;
+    }
+    return !hole && !c->info.n_nodes && gap_end != UINT64_MAX;
 }
 
 struct holding {

@@ -404,6 +404,18 @@ static void held(void)
         else
             accepted(w);
     }
+    /* in a node, 4 MiB are too many, were it the last memory of all */
+    for (unsigned more = 0; more <= 1; more++) {
+        w = machine("6.12", "x86_64", DUMPIO_LITTLE);
+        pw_put(w, PW_SECTIONS + 0x8000 + 16, 8, 0); /* the second section, where all is free */
+        w->free_pages -= 24 * 1024;
+        for (uint64_t i = 0; i < 1024 + more; i++)
+            pw_at(w, (0xa000 + i) * PW_PAGE);
+        if (more)
+            refused(w, DUMPIO_E_CORRUPT, "0x401000 bytes of memory in the dump, from 0xa000000 on");
+        else
+            accepted(w);
+    }
     /* what the dump holds, by classes */
     w = machine("6.12", "ppc64", DUMPIO_LITTLE);
     static const uint16_t there[] = {0x5000, 0x5001, 0x5100, 0x5200, 0x4000, 0x8123};
