@@ -281,6 +281,7 @@ const struct dio_format dio_format_elf = {
     .create = dio_elf_create,
     .place = dio_elf_place,
     .lost = dio_elf_lost,
+    .unreached = dio_elf_unreached,
     .store = dio_elf_store,
     .finish = dio_elf_finish,
     .free = dio_elf_free,

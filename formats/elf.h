@@ -237,6 +237,7 @@ int dio_elf_create(void **self, struct dio_out *out, const struct dio_write_plan
                    const struct dumpio_env *env, struct dumpio_error *err);
 int dio_elf_place(void *self, struct dio_batch *batch, struct dumpio_error *err);
 int dio_elf_lost(void *self, uint64_t start, uint64_t end, struct dumpio_error *err);
+int dio_elf_unreached(void *self, uint64_t start, uint64_t end, struct dumpio_error *err);
 int dio_elf_store(void *self, struct dio_batch *batch, struct dumpio_error *err);
 int dio_elf_finish(void *self, uint64_t *size, struct dumpio_error *err);
 void dio_elf_free(void *self);

@@ -39,6 +39,7 @@ struct writer {
     struct dio_elf_ranges known, found; /* lost: in the map; met while writing */
     bool found_more;
     uint64_t placed;                 /* bytes of pages that have their place */
+    uint64_t unreached;              /* bytes of pages that will not come */
     /* program headers on their way */
     uint8_t *buffer;
     size_t buffered;
@@ -297,6 +298,16 @@ int dio_elf_lost(void *self, uint64_t start, uint64_t end, struct dumpio_error *
     return w->out->access == DIO_FORWARD ? 0 : mark_lost(w, start, end, err);
 }
 
+/* The file ends before their place, so that every reader sees that they are not there. */
+int dio_elf_unreached(void *self, uint64_t start, uint64_t end, struct dumpio_error *err)
+{
+    struct writer *w = self;
+    (void)err;
+    w->unreached += end - start;
+    w->head.flags |= DIO_ELF_INCOMPLETE;
+    return 0;
+}
+
 /* A page that turned out lost: its room in the file stays unwritten. */
 static int place_lost(struct writer *w, struct dio_page *p, struct dumpio_error *err)
 {
@@ -355,10 +366,11 @@ static int put_late(struct writer *w, struct dumpio_error *err)
 int dio_elf_finish(void *self, uint64_t *size, struct dumpio_error *err)
 {
     struct writer *w = self;
-    if (w->placed != w->survey.bytes)
+    if (w->placed + w->unreached != w->survey.bytes)
         return dio_fail(err, DUMPIO_E_INTERNAL, DUMPIO_NO_OFFSET,
                         "%llu bytes of pages came, the page map has %llu",
-                        (unsigned long long)w->placed, (unsigned long long)w->survey.bytes);
-    *size = w->data_at + w->survey.bytes;
+                        (unsigned long long)(w->placed + w->unreached),
+                        (unsigned long long)w->survey.bytes);
+    *size = w->data_at + w->placed;
     return w->out->access == DIO_FORWARD ? 0 : put_late(w, err);
 }

@@ -207,6 +207,7 @@ const struct dio_format dio_format_kdump = {
     .create = create,
     .place = dio_kdump_place,
     .lost = dio_kdump_lost,
+    .unreached = dio_kdump_lost,
     .store = dio_kdump_store,
     .finish = finish,
     .free = dio_kdump_writer_free,

@@ -332,7 +332,7 @@ int dio_kdump_place(void *self, struct dio_batch *batch, struct dumpio_error *er
     return 0;
 }
 
-/* Their descriptors stay zeros. */
+/* Lost or not reached: their descriptors stay zeros. */
 int dio_kdump_lost(void *self, uint64_t start, uint64_t end, struct dumpio_error *err)
 {
     struct dio_kdump_writer *w = self;

@@ -25,7 +25,7 @@ struct writer {
     uint32_t zero_len, zero_flags;
     uint64_t at;          /* end of what was placed */
     uint64_t pages;       /* placed */
-    bool lost;            /* a page came as lost */
+    bool lost;            /* a page came as lost, or did not come */
 };
 
 /* ---- layout ---------------------------------------------------------------------------------- */

@@ -22,6 +22,7 @@ struct netdump {
     uint64_t header;             /* bytes before the image */
     struct dio_elf_ranges known, found;
     uint64_t unmarked;           /* lost pages that no note names */
+    uint64_t end;                /* of the memory in the image */
 };
 
 static int map_lines(const struct dio_write_plan *plan, struct dio_elf_marks *m, bool *plain,
@@ -138,6 +139,7 @@ static int netdump_create(void **self, struct dio_out *out, const struct dio_wri
     w->out = out;
     w->plan = plan;
     w->env = env;
+    w->end = plan->end_addr;
     w->head.order = dio_elf_order(plan->info);
     w->head.machine = dio_elf_machine(plan->info, env);
     int rc = dio_elf_known_lost(plan, &w->known, err);
@@ -178,6 +180,17 @@ static int netdump_lost(void *self, uint64_t start, uint64_t end, struct dumpio_
     return 0;
 }
 
+/* The image ends before it, shorter than its header says. */
+static int netdump_unreached(void *self, uint64_t start, uint64_t end, struct dumpio_error *err)
+{
+    struct netdump *w = self;
+    (void)end, (void)err;
+    if (w->end > start)
+        w->end = start;
+    w->head.flags |= DIO_ELF_INCOMPLETE;
+    return 0;
+}
+
 static int netdump_place(void *self, struct dio_batch *batch, struct dumpio_error *err)
 {
     struct netdump *w = self;
@@ -201,7 +214,7 @@ static int netdump_finish(void *self, uint64_t *size, struct dumpio_error *err)
     struct netdump *w = self;
     struct dio_elf_marks m = {0};
     int rc = 0;
-    *size = w->header + w->plan->end_addr;
+    *size = w->header + w->end;
     if (w->unmarked)
         dio_note(w->env, DUMPIO_WARNING, "%llu lost pages could not be named in the output: they "
                  "read as zero", (unsigned long long)w->unmarked);
@@ -228,6 +241,7 @@ const struct dio_format dio_format_netdump = {
     .create = netdump_create,
     .place = netdump_place,
     .lost = netdump_lost,
+    .unreached = netdump_unreached,
     .store = netdump_store,
     .finish = netdump_finish,
     .free = netdump_free,

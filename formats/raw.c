@@ -149,6 +149,16 @@ static int raw_lost(void *self, uint64_t start, uint64_t end, struct dumpio_erro
     return 0;
 }
 
+/* The file ends with what was reached: more would be taken for zeros. */
+static int raw_unreached(void *self, uint64_t start, uint64_t end, struct dumpio_error *err)
+{
+    struct raw_writer *w = self;
+    (void)end, (void)err;
+    if (w->size > start)
+        w->size = start;
+    return 0;
+}
+
 static int raw_store(void *self, struct dio_batch *batch, struct dumpio_error *err)
 {
     return dio_elf_store_plain(((struct raw_writer *)self)->out, batch, err);
@@ -175,6 +185,7 @@ const struct dio_format dio_format_raw = {
     .create = raw_create,
     .place = raw_place,
     .lost = raw_lost,
+    .unreached = raw_unreached,
     .store = raw_store,
     .finish = raw_finish,
     .free = free,

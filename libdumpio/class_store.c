@@ -123,7 +123,7 @@ static int write_code(struct dio_class_store *s, const uint8_t *code, size_t len
 static int spill(struct dio_class_store *s, struct dumpio_error *err)
 {
     uint64_t len = s->code_len;
-    int rc = dio_temp_fd(&s->fd, s->env, err);
+    int rc = dio_temp_fd(&s->fd, NULL, s->env, err);
     s->code_len = 0;
     if (!rc)
         rc = write_code(s, s->code, (size_t)len, err);

@@ -51,6 +51,7 @@ struct conversion {
     struct dio_share_key *share; /* NULL: identical pages are stored anew */
     struct dio_ticker ticker;
     struct dumpio_convert_result result;
+    uint64_t stopped_at;    /* address of the first page that was not placed, when stopped */
     struct dumpio_run lost; /* the lost range at hand, start == end: none */
     char lost_why[200];
     unsigned lost_notes;
@@ -409,8 +410,12 @@ static int job_place(void *ctx, void *job, struct dumpio_error *err)
     struct job *j = job;
     const struct dio_page *p = dio_batch_pages(j->out);
     size_t n = dio_batch_count(j->out);
-    int rc = 0;
-    if (j->window.n && j->window.pieces[0].kind == DUMPIO_LOST)
+    int rc = dio_tick(&c->ticker, 0, err); /* before: what is placed must be stored too */
+    if (rc) {
+        c->stopped_at = j->window.pieces[0].start;
+        return rc;
+    }
+    if (j->window.pieces[0].kind == DUMPIO_LOST)
         return place_lost_run(c, &j->window.pieces[0], err);
     for (size_t i = 0; i < n && !rc; i++) {
         c->result.zero_pages += p[i].kind == DIO_ZERO;
@@ -426,7 +431,7 @@ static int job_place(void *ctx, void *job, struct dumpio_error *err)
     for (size_t i = 0; i < n && !rc; i++)
         c->result.shared_pages += p[i].shared;
     c->ticker.p.done += j->window.bytes;
-    return rc ? rc : dio_tick(&c->ticker, 0, err);
+    return rc;
 }
 
 static int job_store(void *ctx, void *job, struct dumpio_error *err)
@@ -519,6 +524,31 @@ static int open_sink(struct conversion *c, struct dumpio_error *err)
     return rc;
 }
 
+/* Stopped: tell the writer what will not come. */
+static int leave_rest(struct conversion *c, struct dumpio_error *err)
+{
+    struct dumpio_run run;
+    int rc;
+    dio_map_rewind(c->plan.map);
+    while (!(rc = dio_map_next(c->plan.map, &run, err))) {
+        if (run.end <= c->stopped_at || run.kind == DUMPIO_EXCLUDED)
+            continue;
+        if (run.start < c->stopped_at)
+            run.start = c->stopped_at;
+        c->result.unreached_pages += (run.end - run.start) / c->plan.unit;
+        if (run.kind == DUMPIO_LOST)
+            rc = c->target->lost(c->writer, run.start, run.end, err);
+        else
+            rc = c->target->unreached(c->writer, run.start, run.end, err);
+        if (rc)
+            return rc;
+    }
+    if (!(c->target->holds & DIO_HOLDS_ABSENT))
+        dio_note(c->env, DUMPIO_WARNING, "%s has no mark for an incomplete dump: the file ends with "
+                 "the last page that was reached", c->target->name);
+    return rc == DUMPIO_END ? 0 : rc;
+}
+
 static int write_all(struct conversion *c, struct dumpio_error *err)
 {
     uint64_t size = 0;
@@ -526,6 +556,8 @@ static int write_all(struct conversion *c, struct dumpio_error *err)
     dio_map_rewind(c->windows.map); /* the same as the writer's, or beside it */
     if (!rc)
         rc = run(c, err);
+    if (rc == DUMPIO_E_CANCELLED && c->options->keep_partial)
+        rc = leave_rest(c, err);
     if (!rc)
         rc = c->target->finish(c->writer, &size, err);
     if (c->writer)
@@ -537,7 +569,9 @@ static int write_all(struct conversion *c, struct dumpio_error *err)
     c->result.out_bytes = size;
     c->ticker.p.out = size;
     rc = out->ops->finish(out, size, err);
-    return rc ? rc : dio_tick(&c->ticker, 1, err);
+    if (!rc)
+        (void)dio_tick(&c->ticker, 1, NULL); /* too late to stop */
+    return rc;
 }
 
 int dumpio_convert(struct dumpio_dump *dump, const char *path,

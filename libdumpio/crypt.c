@@ -105,7 +105,7 @@ static int key_file_contents(const char *path, char *buf, size_t *len, struct du
         rc = dio_read_some(in.bytes, 0, buf, DIO_KEY_FILE_MAX + 1, len, err);
         dio_bytes_close(in.bytes);
     } else {
-        rc = dio_stream_read(in.fd, buf, DIO_KEY_FILE_MAX + 1, len, err);
+        rc = dio_stream_read(in.fd, buf, DIO_KEY_FILE_MAX + 1, len, NULL, err);
         close(in.fd);
     }
     if (!rc && *len > DIO_KEY_FILE_MAX)

@@ -14,10 +14,10 @@
 #define THREADS_MAX 64u
 
 static int read_piece(const struct dio_file_in *from, uint64_t off, void *buf, size_t *got,
-                      struct dumpio_error *err)
+                      struct dio_ticker *t, struct dumpio_error *err)
 {
     return from->bytes ? dio_read_some(from->bytes, off, buf, PIECE, got, err)
-                       : dio_stream_read(from->fd, buf, PIECE, got, err);
+                       : dio_stream_read(from->fd, buf, PIECE, got, t, err);
 }
 
 int dio_copy_serial(const struct dio_file_in *from, struct dio_out *to, uint64_t *bytes,
@@ -32,7 +32,7 @@ int dio_copy_serial(const struct dio_file_in *from, struct dio_out *to, uint64_t
     *bytes = 0;
     ticker.p.total = from->bytes ? from->bytes->size : 0;
     while (!rc && got == PIECE) {
-        rc = read_piece(from, *bytes, buf, &got, err);
+        rc = read_piece(from, *bytes, buf, &got, &ticker, err);
         if (!rc)
             rc = dio_write(to, *bytes, buf, got, err);
         if (!rc) {

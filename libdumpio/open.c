@@ -11,6 +11,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #define PARTS_MAX 4096
 
@@ -33,10 +34,13 @@ static int open_stream(struct dio_bytes **out, int fd, uint8_t *head,
                        const struct dumpio_env *env, bool *flat, struct dumpio_error *err)
 {
     size_t n;
-    int rc = dio_stream_read(fd, head, DIO_PROBE_SIZE, &n, err);
+    struct dio_ticker ticker = {.env = env};
+    int rc = dio_stream_read(fd, head, DIO_PROBE_SIZE, &n, &ticker, err);
     *flat = !rc && dio_flat_probe(head, n);
     if (!rc)
         rc = dio_spool(out, fd, head, n, env, err);
+    else
+        close(fd);
     if (!rc && (*out)->truncated) {
         dio_bytes_close(*out);
         rc = dio_fail(err, DUMPIO_E_TRUNCATED, DUMPIO_NO_OFFSET,

@@ -31,7 +31,8 @@ static const struct opt_spec spec = {
         "the parts of a split set. '-' is standard input or output; to a stream, formats that\n"
         "cannot be written forward come out flattened (makedumpfile -R, and every tool here, undo\n"
         "it).\n\n"
-        "Exit status: 0 whole, 1 error, 2 usage, 3 finished but pages were lost.",
+        "Exit status: 0 whole, 1 error, 2 usage, 3 finished but pages were lost; an interrupted\n"
+        "run leaves nothing, and ends by its signal.",
 };
 
 struct request {
@@ -85,10 +86,11 @@ static void print_result(struct request *r, const struct dumpio_convert_result *
 {
     if (r->ui.json && strcmp(path, "-") != 0)
         printf("{\"pages\":%llu,\"zero_pages\":%llu,\"passed_pages\":%llu,\"lost_pages\":%llu,"
-               "\"dropped_pages\":%llu,\"shared_pages\":%llu,\"out_bytes\":%llu}\n",
+               "\"unreached_pages\":%llu,\"dropped_pages\":%llu,\"shared_pages\":%llu,\"out_bytes\":%llu}\n",
                (unsigned long long)c->pages, (unsigned long long)c->zero_pages,
                (unsigned long long)c->passed_pages, (unsigned long long)c->lost_pages,
-               (unsigned long long)c->dropped_pages, (unsigned long long)c->shared_pages,
+               (unsigned long long)c->unreached_pages, (unsigned long long)c->dropped_pages,
+               (unsigned long long)c->shared_pages,
                (unsigned long long)c->out_bytes);
     else if (r->ui.verbosity > 0)
         ui_message(&r->ui, "%llu pages (%llu zero, %llu shared, %llu passed unchanged), %s written",
@@ -111,12 +113,7 @@ static int convert(struct request *r, struct dumpio_dump *d, const char *path)
     if (rc)
         return ui_error(&r->ui, &err);
     print_result(r, &result, path);
-    if (result.lost_pages) {
-        ui_message(&r->ui, "%llu pages were lost; the rest is in %s",
-                   (unsigned long long)result.lost_pages, path);
-        return EXIT_LOST;
-    }
-    return EXIT_WHOLE;
+    return output_missing(&r->ui, &result, path);
 }
 
 /* ---- --list --------------------------------------------------------------------------------- */

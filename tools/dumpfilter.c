@@ -65,7 +65,7 @@ static const struct opt_spec spec = {
         "broken (hwpoison) and offline pages out as well; 0 and 1 ask nothing of the kernel: add\n"
         "--exclude=hwpoison,offline.\n\n"
         "Exit status: 0 whole, 1 error, 2 usage, 3 finished but pages were lost, or kept because\n"
-        "they could not be classified.",
+        "they could not be classified; an interrupted run leaves nothing, and ends by its signal.",
 };
 
 /* ---- the command line --------------------------------------------------------------------------- */
@@ -211,12 +211,7 @@ static void tell(struct filter_request *r, const struct dumpio_convert_result *c
 static int result_code(struct filter_request *r, const struct dumpio_convert_result *c,
                        const struct dumpio_classes *classes, const char *path)
 {
-    int code = EXIT_WHOLE;
-    if (c->lost_pages) {
-        ui_message(&r->ui, "%llu pages were lost; the rest is in %s",
-                   (unsigned long long)c->lost_pages, path);
-        code = EXIT_LOST;
-    }
+    int code = output_missing(&r->ui, c, path);
     if (c->unknown_pages) {
         ui_message(&r->ui, "%llu pages could not be classified and were kept: %s",
                    (unsigned long long)c->unknown_pages,

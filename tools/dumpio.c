@@ -2,6 +2,7 @@
 /*
  * One executable for all tools: "dumpio conv ..." or a link named "dumpconv".
  */
+#include "common/signals.h"
 #include "tools.h"
 
 #include <dumpio/dumpio.h>
@@ -36,7 +37,7 @@ static int run(const char *name, int argc, char **argv)
         name += 4;
     for (size_t i = 0; i < N_TOOLS; i++)
         if (!strcmp(name, tools[i].name))
-            return tools[i].main(argc, argv);
+            return signals_end(tools[i].main(argc, argv));
     return -1;
 }
 

@@ -177,13 +177,18 @@ int dio_file_open(struct dio_file_in *in, const char *path, struct dumpio_error 
     return wrap(&in->bytes, fd, std_in ? "standard input" : path, &st, size, err);
 }
 
-int dio_stream_read(int fd, void *buf, size_t len, size_t *got, struct dumpio_error *err)
+int dio_stream_read(int fd, void *buf, size_t len, size_t *got, struct dio_ticker *t,
+                    struct dumpio_error *err)
 {
     *got = 0;
     while (*got < len) {
         ssize_t n = read(fd, (uint8_t *)buf + *got, len - *got);
-        if (n < 0 && errno == EINTR)
+        if (n < 0 && errno == EINTR) {
+            int rc = t ? dio_tick(t, 1, err) : 0;
+            if (rc)
+                return rc;
             continue;
+        }
         if (n < 0)
             return dio_fail_errno(err, errno, DUMPIO_NO_OFFSET, "read from the input stream");
         if (n == 0)
@@ -213,18 +218,24 @@ static int temp_in(const char *dir)
     return fd;
 }
 
-int dio_temp_fd(int *fd, const struct dumpio_env *env, struct dumpio_error *err)
+int dio_temp_fd(int *fd, const char **where, const struct dumpio_env *env,
+                struct dumpio_error *err)
 {
     const char *dir = env ? env->tmpdir : NULL;
     if (!dir)
         dir = getenv("TMPDIR");
     bool told = dir && *dir;
-    *fd = temp_in(told ? dir : "/var/tmp");
-    if (*fd < 0 && !told && errno == ENOENT) /* an initramfs has no /var/tmp */
-        *fd = temp_in("/tmp");
+    if (!told)
+        dir = "/var/tmp";
+    *fd = temp_in(dir);
+    if (*fd < 0 && !told && errno == ENOENT) { /* an initramfs has no /var/tmp */
+        dir = "/tmp";
+        *fd = temp_in(dir);
+    }
     if (*fd < 0)
         return dio_fail_errno(err, errno, DUMPIO_NO_OFFSET,
-                              "cannot make a temporary file in %s; TMPDIR names another place",
-                              told ? dir : "/var/tmp");
+                              "cannot make a temporary file in %s; TMPDIR names another place", dir);
+    if (where)
+        *where = dir;
     return 0;
 }

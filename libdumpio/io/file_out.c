@@ -31,7 +31,7 @@ struct file_out {
 /* Names to unlink when a signal ends the program: the one thing that has to be process-wide. */
 static _Atomic(const char *) unfinished[UNFINISHED_MAX];
 
-void dio_file_remove_unfinished(void)
+void dumpio_remove_unfinished(void)
 {
     for (int i = 0; i < UNFINISHED_MAX; i++) {
         const char *name = atomic_exchange(&unfinished[i], NULL);

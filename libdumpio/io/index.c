@@ -142,7 +142,7 @@ static int spill(struct dio_index *x, struct dumpio_error *err)
 {
     if (!x->n)
         return 0;
-    int rc = x->runs.fd < 0 ? dio_temp_fd(&x->runs.fd, &x->env, err) : 0;
+    int rc = x->runs.fd < 0 ? dio_temp_fd(&x->runs.fd, NULL, &x->env, err) : 0;
     if (!rc)
         rc = sort_entries(x, err);
     if (!rc)

@@ -173,7 +173,7 @@ int dio_runs_merge(struct dio_runs *r, enum dio_duplicates policy, uint64_t memo
     struct merge m = {.from = r->fd, .to = -1, .policy = policy};
     int rc = new_merge(&m, r, memory, err);
     if (!rc)
-        rc = dio_temp_fd(&m.to, env, err);
+        rc = dio_temp_fd(&m.to, NULL, env, err);
     if (!rc)
         rc = merge_all(&m, err);
     free(m.sources);

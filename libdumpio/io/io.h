@@ -7,6 +7,7 @@
 
 #include "../plug/bytes.h"
 #include "../plug/out.h"
+#include "../progress.h"
 
 #include <stdbool.h>
 
@@ -20,8 +21,12 @@ struct dio_file_in {
 /* Open path ("-" = standard input) for reading: seekable files and devices, or a stream. */
 int dio_file_open(struct dio_file_in *in, const char *path, struct dumpio_error *err);
 
-/* Read from a stream until len bytes or its end. */
-int dio_stream_read(int fd, void *buf, size_t len, size_t *got, struct dumpio_error *err);
+/*
+ * Read from a stream until len bytes or its end. t: hears of signals while the stream stalls, and
+ * whether to stop; NULL = goes on.
+ */
+int dio_stream_read(int fd, void *buf, size_t len, size_t *got, struct dio_ticker *t,
+                    struct dumpio_error *err);
 
 /*
  * Put a stream into an unlinked temporary file and give that as a source; `head` are bytes already
@@ -54,12 +59,10 @@ int dio_file_create(struct dio_out **out, const char *path, const struct dio_fil
  */
 int dio_limit_out(struct dio_out **out, uint64_t max, struct dumpio_error *err);
 
-/* Remove the temporary files of all unfinished sinks: async-signal-safe. */
-void dio_file_remove_unfinished(void);
-
 /* ---- temporary files ------------------------------------------------------------------------- */
 
-/* An unlinked temporary file in env->tmpdir, $TMPDIR or /var/tmp. */
-int dio_temp_fd(int *fd, const struct dumpio_env *env, struct dumpio_error *err);
+/* An unlinked temporary file in env->tmpdir, $TMPDIR or /var/tmp; *dir (NULL allowed) = where. */
+int dio_temp_fd(int *fd, const char **dir, const struct dumpio_env *env,
+                struct dumpio_error *err);
 
 #endif

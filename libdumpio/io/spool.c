@@ -18,6 +18,12 @@ struct spool {
     int fd;
 };
 
+/* What comes in. */
+struct stream {
+    int fd;
+    struct dio_ticker ticker;
+};
+
 static int spool_read_at(struct dio_bytes *b, uint64_t off, void *buf, size_t len, size_t *got,
                          struct dumpio_error *err)
 {
@@ -68,11 +74,14 @@ static const struct dio_out_ops spool_out_ops = {spool_write_at, NULL, NULL};
 
 static int read_stream(void *ctx, void *buf, size_t len, size_t *got, struct dumpio_error *err)
 {
-    return dio_stream_read(*(int *)ctx, buf, len, got, err);
+    struct stream *in = ctx;
+    int rc = dio_stream_read(in->fd, buf, len, got, &in->ticker, err);
+    in->ticker.p.done += *got;
+    return rc ? rc : dio_tick(&in->ticker, 0, err);
 }
 
 /* Copy the stream as it is; *size = its length. */
-static int copy_plain(struct spool *s, int fd, const uint8_t *head, size_t head_len,
+static int copy_plain(struct spool *s, struct stream *in, const uint8_t *head, size_t head_len,
                       uint64_t *size, struct dumpio_error *err)
 {
     uint8_t *buf = malloc(BLOCK);
@@ -82,7 +91,7 @@ static int copy_plain(struct spool *s, int fd, const uint8_t *head, size_t head_
     uint64_t at = head_len;
     while (!rc) {
         size_t got;
-        rc = dio_stream_read(fd, buf, BLOCK, &got, err);
+        rc = read_stream(in, buf, BLOCK, &got, err);
         if (rc || !got)
             break;
         rc = dio_write(&s->to, at, buf, got, err);
@@ -105,18 +114,21 @@ int dio_spool(struct dio_bytes **out, int fd, const uint8_t *head, size_t head_l
     s->b.name = "standard input (spooled)";
     s->to.ops = &spool_out_ops;
     s->to.name = "spool";
-    int rc = dio_temp_fd(&s->fd, env, err);
+    struct stream in = {fd, {.env = env, .p = {.done = head_len}}};
+    const char *dir;
+    int rc = dio_temp_fd(&s->fd, &dir, env, err);
     if (rc) {
         free(s);
         close(fd);
         return rc;
     }
-    dio_note(env, DUMPIO_NOTE, "the input is a stream: spooling it to a temporary file");
+    dio_note(env, DUMPIO_NOTE, "the input is a stream, and is read at random: spooling it to a "
+             "temporary file in %s (TMPDIR names another place)", dir);
     if (dio_flat_probe(head, head_len))
-        rc = dio_flat_unwrap(read_stream, &fd, head, head_len, &s->to, &s->b.size,
+        rc = dio_flat_unwrap(read_stream, &in, head, head_len, &s->to, &s->b.size,
                              &s->b.truncated, env, err);
     else
-        rc = copy_plain(s, fd, head, head_len, &s->b.size, err);
+        rc = copy_plain(s, &in, head, head_len, &s->b.size, err);
     close(fd);
     if (rc) {
         spool_close(&s->b);

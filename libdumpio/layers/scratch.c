@@ -17,7 +17,7 @@ int dio_scratch_open(struct dio_scratch *s, const struct dumpio_env *env,
                      struct dumpio_error *err)
 {
     s->size = 0;
-    return dio_temp_fd(&s->fd, env, err);
+    return dio_temp_fd(&s->fd, NULL, env, err);
 }
 
 static int put_piece(struct dio_scratch *s, const uint8_t *p, size_t n, struct dumpio_error *err)

@@ -186,6 +186,11 @@ struct dio_format {
     int (*place)(void *self, struct dio_batch *batch, struct dumpio_error *err);
     /* A LOST run of the map, in order with the batches: as long as a liar says, so not by pages. */
     int (*lost)(void *self, uint64_t start, uint64_t end, struct dumpio_error *err);
+    /*
+     * A PRESENT run of the map whose pages will not come: the work was stopped. In order, behind all
+     * that was placed; `finish` comes next, and makes a dump that says that it is incomplete.
+     */
+    int (*unreached)(void *self, uint64_t start, uint64_t end, struct dumpio_error *err);
     /* Write the batch. RANDOM sinks: any order, several threads. FORWARD: in order. */
     int (*store)(void *self, struct dio_batch *batch, struct dumpio_error *err);
     /* Write what remains (headers, tables); *size = length of the file. */

@@ -224,6 +224,7 @@ const struct dio_format dio_format_toy = {
     .create = toy_create,
     .place = toy_place,
     .lost = toy_lost,
+    .unreached = toy_lost,
     .store = toy_store,
     .finish = toy_finish,
     .free = toy_close,

@@ -4,8 +4,12 @@
  */
 #include "output.h"
 #include "keyring.h"
+#include "signals.h"
 
-enum { TO = 350, CODEC, LEVEL, RAM_ONLY, WRAP, WRAP_LEVEL, BEST, ENCRYPT_TO, NO_SHARE, NO_SYNC, STRICT };
+enum {
+    TO = 350, CODEC, LEVEL, RAM_ONLY, WRAP, WRAP_LEVEL, BEST, ENCRYPT_TO, NO_SHARE, NO_SYNC, STRICT,
+    KEEP_PARTIAL
+};
 
 #define BEST_LEVEL 19
 #define LEVEL_FAR 1000 /* beyond every codec's levels; the codec says which it has */
@@ -27,6 +31,8 @@ const struct opt output_options[] = {
                                  "them once"},
     {NO_SYNC, "no-sync", NULL, "do not wait until the disk has it"},
     {STRICT, "strict", NULL, "stop at the first lost page"},
+    {KEEP_PARTIAL, "keep-partial", NULL, "when interrupted, finish OUT with what was reached: a\n"
+                                         "dump that is marked incomplete, exit status 3"},
     {0, NULL, NULL, NULL},
 };
 
@@ -71,7 +77,22 @@ int output_option(struct ui *ui, struct output *o, int id, const char *arg)
     case ENCRYPT_TO: return add_recipient(ui, o, arg);
     case NO_SHARE: c->no_share = 1; return -1;
     case NO_SYNC: c->no_sync = 1; return -1;
+    case KEEP_PARTIAL:
+        c->keep_partial = 1;
+        signals_without_deadline();
+        return -1;
     case STRICT: ui->env.strict = 1; return -1;
     default: return -2;
     }
+}
+
+int output_missing(struct ui *ui, const struct dumpio_convert_result *c, const char *path)
+{
+    if (c->lost_pages)
+        ui_message(ui, "%llu pages were lost; the rest is in %s",
+                   (unsigned long long)c->lost_pages, path);
+    if (c->unreached_pages)
+        ui_message(ui, "stopped by a signal: %llu pages were not reached; %s is incomplete",
+                   (unsigned long long)c->unreached_pages, path);
+    return c->lost_pages || c->unreached_pages ? EXIT_LOST : EXIT_WHOLE;
 }

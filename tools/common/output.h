@@ -19,6 +19,9 @@ extern const struct opt output_options[];
 /* Handle an option of the table. -1: handled; -2: not one of them; else exit with this code. */
 int output_option(struct ui *ui, struct output *o, int id, const char *arg);
 
+/* Say what is missing in the output at `path`, and the exit code for it. */
+int output_missing(struct ui *ui, const struct dumpio_convert_result *c, const char *path);
+
 /* Choose "FORMAT" or "FORMAT:CODEC". -1, or the exit code for an unknown one. */
 int output_format(struct ui *ui, struct output *o, const char *text);
 

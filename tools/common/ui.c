@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Messages on stderr, the progress bar, SIGINT and SIGTERM.
+ * Messages on stderr, progress.
  */
 #include "keyring.h"
 #include "sets.h"
+#include "signals.h"
 #include "ui.h"
 
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,8 +19,6 @@
 #define BAR_WIDTH 30
 #define MEMORY_MIN (32u << 20)
 
-static volatile sig_atomic_t interrupted;
-
 const struct opt ui_options[] = {
     {'o', "output", "FILE", "write to FILE"},
     {'f', "force", NULL, "replace an existing output"},
@@ -29,7 +27,10 @@ const struct opt ui_options[] = {
     {'M', "memory", "SIZE", "memory to use for buffers, caches and indexes (default 256M)"},
     {'q', "quiet", NULL, "no notes, no progress"},
     {'v', "verbose", NULL, "more notes"},
-    {UI_PROGRESS, "progress", "HOW", "auto (default), bar, json or none; on stderr"},
+    {UI_PROGRESS, "progress", "[=HOW]", "bar, also where stderr is no terminal; or auto (default:\n"
+                                        "there a line every 10 s), json, none. SIGUSR1 prints a\n"
+                                        "line at any time"},
+    {UI_NO_PROGRESS, "no-progress", NULL, "--progress=none"},
     {UI_JSON, "json", NULL, "machine-readable result on stdout"},
     {UI_FROM, "from", "FORMAT", "take the input as FORMAT; needed for raw only"},
     {UI_ARCH, "arch", "NAME", "architecture of a raw input"},
@@ -70,6 +71,10 @@ void ui_message(struct ui *ui, const char *fmt, ...)
 
 int ui_error(struct ui *ui, const struct dumpio_error *err)
 {
+    if (err->status == DUMPIO_E_CANCELLED && signals_interrupted()) {
+        ui_message(ui, "stopped by a signal (%s)", strsignal(signals_interrupted()));
+        return EXIT_ERROR;
+    }
     ui_message(ui, "%s", *err->message ? err->message : dumpio_strerror(err->status));
     return EXIT_ERROR;
 }
@@ -103,21 +108,47 @@ const char *ui_size(uint64_t bytes)
     return s;
 }
 
-static void show_bar(struct ui *ui, const struct dumpio_progress *p, double seconds)
+/* "1.2 GiB of 3.4 GiB  240 MiB/s  9 s left"; without a total, what is known. */
+static void show_figures(const struct dumpio_progress *p, double seconds)
 {
-    double part = p->total ? (double)p->done / (double)p->total : 0;
     double rate = seconds > 0 ? (double)p->done / seconds : 0;
-    int filled = (int)(part * BAR_WIDTH);
-    char bar[BAR_WIDTH + 1];
-    for (int i = 0; i < BAR_WIDTH; i++)
-        bar[i] = i < filled ? '#' : '.';
-    bar[BAR_WIDTH] = 0;
-    fprintf(stderr, "\r[%s] %3.0f%%  %s of %s  %s/s", bar, part * 100, ui_size(p->done),
-            ui_size(p->total), ui_size((uint64_t)rate));
+    fputs(ui_size(p->done), stderr);
+    if (p->total)
+        fprintf(stderr, " of %s", ui_size(p->total));
+    fprintf(stderr, "  %s/s", ui_size((uint64_t)rate));
     if (rate > 0 && p->total > p->done)
         fprintf(stderr, "  %.0f s left", (double)(p->total - p->done) / rate);
+}
+
+static double percent(const struct dumpio_progress *p)
+{
+    return (double)p->done * 100 / (double)p->total;
+}
+
+static void show_bar(struct ui *ui, const struct dumpio_progress *p, double seconds)
+{
+    fputc('\r', stderr);
+    if (p->total) {
+        int filled = (int)(percent(p) * BAR_WIDTH / 100);
+        char bar[BAR_WIDTH + 1];
+        for (int i = 0; i < BAR_WIDTH; i++)
+            bar[i] = i < filled ? '#' : '.';
+        bar[BAR_WIDTH] = 0;
+        fprintf(stderr, "[%s] %3.0f%%  ", bar, percent(p));
+    }
+    show_figures(p, seconds);
     fputs("\033[K", stderr);
     ui->bar_shown = true;
+}
+
+static void show_line(struct ui *ui, const struct dumpio_progress *p, double seconds)
+{
+    ui_end_progress(ui);
+    fprintf(stderr, "%s: ", ui->spec->tool);
+    if (p->total)
+        fprintf(stderr, "%.0f%%  ", percent(p));
+    show_figures(p, seconds);
+    fprintf(stderr, "  after %.0f s\n", seconds);
 }
 
 static void show_json(const struct dumpio_progress *p, double seconds)
@@ -130,11 +161,13 @@ static int progress(void *user, const struct dumpio_progress *p)
 {
     struct ui *ui = user;
     long long now = now_ns();
-    if (interrupted)
+    double seconds = (double)(now - ui->started_ns) / 1e9;
+    if (signals_interrupted())
         return 1;
+    if (signals_asked())
+        show_line(ui, p, seconds);
     if (ui->progress == PROGRESS_NONE || now < ui->next_ns)
         return 0;
-    double seconds = (double)(now - ui->started_ns) / 1e9;
     bool terminal = isatty(STDERR_FILENO);
     bool bar = ui->progress == PROGRESS_BAR || (ui->progress == PROGRESS_AUTO && terminal);
     ui->next_ns = now + (bar ? BAR_INTERVAL_NS
@@ -144,41 +177,28 @@ static int progress(void *user, const struct dumpio_progress *p)
     else if (bar)
         show_bar(ui, p, seconds);
     else
-        fprintf(stderr, "%s: %s of %s, %.0f s\n", ui->spec->tool, ui_size(p->done),
-                ui_size(p->total), seconds);
+        show_line(ui, p, seconds);
     return 0;
-}
-
-static void on_signal(int sig)
-{
-    interrupted = sig;
 }
 
 /* ---- common options -------------------------------------------------------------------------------- */
 
 void ui_start(struct ui *ui, const struct opt_spec *spec)
 {
-    /* a second signal ends the program at once */
-    struct sigaction sa = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
     *ui = (struct ui){.spec = spec};
     ui->env.user = ui;
     ui->env.note = note;
     ui->env.progress = progress;
     ui->started_ns = now_ns();
     ui->next_ns = ui->started_ns + (isatty(STDERR_FILENO) ? BAR_INTERVAL_NS : LINE_INTERVAL_NS);
-    sigaction(SIGINT, &sa, NULL);
-    sigaction(SIGTERM, &sa, NULL);
-    sigaction(SIGHUP, &sa, NULL);
-    sa.sa_flags = 0;
-    sa.sa_handler = SIG_IGN; /* a closed pipe is a write error with a message */
-    sigaction(SIGPIPE, &sa, NULL);
+    signals_start();
 }
 
 static int set_progress(struct ui *ui, const char *how)
 {
     static const char *const names[] = {"auto", "bar", "json", "none"};
     for (int i = 0; i < 4; i++)
-        if (!strcmp(how, names[i])) {
+        if (!strcmp(how ? how : "bar", names[i])) {
             ui->progress = (enum ui_progress)i;
             if (i == PROGRESS_BAR || i == PROGRESS_JSON)
                 ui->next_ns = 0;
@@ -221,6 +241,7 @@ int ui_option(struct ui *ui, int id, const char *arg)
     case 'q': ui->verbosity = -1; ui->progress = PROGRESS_NONE; return -1;
     case 'v': ui->verbosity++; return -1;
     case UI_PROGRESS: return set_progress(ui, arg);
+    case UI_NO_PROGRESS: return set_progress(ui, "none");
     case UI_JSON: ui->json = true; return -1;
     case UI_FROM: ui->open.from = arg; return -1;
     case UI_ARCH: ui->open.arch = arg; return -1;

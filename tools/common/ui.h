@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What all tools share towards the user: common options, messages, progress, interruption.
+ * What all tools share towards the user: common options, messages, progress.
  */
 #ifndef UI_H
 #define UI_H
@@ -30,7 +30,7 @@ struct ui {
 /* The options that every tool has; ids below. */
 extern const struct opt ui_options[];
 
-enum { UI_PROGRESS = 300, UI_JSON, UI_FROM, UI_ARCH, UI_PAGE_SIZE, UI_IDENTITY };
+enum { UI_PROGRESS = 300, UI_NO_PROGRESS, UI_JSON, UI_FROM, UI_ARCH, UI_PAGE_SIZE, UI_IDENTITY };
 
 void ui_start(struct ui *ui, const struct opt_spec *spec);
 /*

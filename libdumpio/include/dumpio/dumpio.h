@@ -342,6 +342,12 @@ struct dumpio_classes_info {
 DUMPIO_API const struct dumpio_classes_info *dumpio_classes_get_info(
     const struct dumpio_classes *c);
 
+/*
+ * Remove the temporary files of all outputs that are being written. Async-signal-safe: for handlers
+ * of signals that end the process.
+ */
+DUMPIO_API void dumpio_remove_unfinished(void);
+
 /* ---- convert ------------------------------------------------------------------------------- */
 
 struct dumpio_range {
@@ -369,6 +375,8 @@ struct dumpio_convert_options {
     int ram_only;       /* drop frames that the kernel's memory map does not know */
     int flatten;        /* write a flattened stream even to a file */
     int no_sync;        /* do not wait for the disk */
+    int keep_partial;   /* when stopped by the progress callback, finish what was reached: the rest
+                           is lost in it, and it is marked incomplete where the target can be */
     int no_share;       /* store identical pages anew, where the target could store them once */
     const struct dumpio_filter *filter; /* NULL = everything */
     const char *wrap;   /* containers around the output: "zst", "zst,age", "none"; NULL: as the
@@ -385,6 +393,7 @@ struct dumpio_convert_result {
     uint64_t passed_pages; /* of them, taken over without recompression */
     uint64_t shared_pages; /* of them, stored as one with an identical page (not all zero) */
     uint64_t lost_pages;   /* pages that should be there and are not */
+    uint64_t unreached_pages; /* with keep_partial: not written, because it was stopped */
     uint64_t dropped_pages;/* by ram_only */
     uint64_t excluded_pages[DUMPIO_CLASSES]; /* that the dump held and the filter left out */
     uint64_t range_pages;  /* likewise, by only and drop */
@@ -395,7 +404,8 @@ struct dumpio_convert_result {
 /*
  * Write `dump` to `path` ("-" = standard output). The target appears under its name only when
  * whole. Lost pages are marked where the target can mark them, counted, and no error unless
- * env->strict. `result` may be NULL.
+ * env->strict. `result` may be NULL. Stopped by env->progress: DUMPIO_E_CANCELLED, and nothing is
+ * left, unless options->keep_partial: then 0, and result->unreached_pages is not 0.
  */
 DUMPIO_API int dumpio_convert(struct dumpio_dump *dump, const char *path,
                               const struct dumpio_convert_options *options,
