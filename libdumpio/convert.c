@@ -10,6 +10,7 @@
 #include "pipeline.h"
 #include "progress.h"
 #include "ram.h"
+#include "room.h"
 #include "stack.h"
 #include "transcode.h"
 
@@ -551,8 +552,11 @@ static int leave_rest(struct conversion *c, struct dumpio_error *err)
 
 static int write_all(struct conversion *c, struct dumpio_error *err)
 {
-    uint64_t size = 0;
-    int rc = c->target->create(&c->writer, c->out, &c->plan, c->env, err);
+    uint64_t size = 0, memory = c->plan.present_pages * c->plan.unit;
+    int rc = c->target->codecs ? 0 : dio_room_check(c->out, &c->transcode, c->windows.map, memory,
+                                                    c->env, err);
+    if (!rc)
+        rc = c->target->create(&c->writer, c->out, &c->plan, c->env, err);
     dio_map_rewind(c->windows.map); /* the same as the writer's, or beside it */
     if (!rc)
         rc = run(c, err);

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #define UNFINISHED_MAX 64
@@ -204,6 +205,16 @@ static int forward_finish(struct dio_out *o, uint64_t size, struct dumpio_error 
 
 static const struct dio_out_ops random_ops = {random_write_at, random_finish, out_discard};
 static const struct dio_out_ops forward_ops = {forward_write_at, forward_finish, out_discard};
+
+bool dio_file_room(const struct dio_out *o, uint64_t *bytes)
+{
+    const struct file_out *f = (const struct file_out *)o;
+    struct statvfs v;
+    if (o->ops != &random_ops || f->in_place || fstatvfs(f->fd, &v) || !v.f_blocks)
+        return false; /* some file systems do not know */
+    *bytes = (uint64_t)(geteuid() ? v.f_bavail : v.f_bfree) * v.f_frsize;
+    return true;
+}
 
 /* ".NAME.dumpio-XXXXXX" in the target's folder. */
 static char *temp_name(const char *path)

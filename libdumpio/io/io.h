@@ -59,6 +59,9 @@ int dio_file_create(struct dio_out **out, const char *path, const struct dio_fil
  */
 int dio_limit_out(struct dio_out **out, uint64_t max, struct dumpio_error *err);
 
+/* Bytes free for what `o` writes; false when it is no new file on a file system. */
+bool dio_file_room(const struct dio_out *o, uint64_t *bytes);
+
 /* ---- temporary files ------------------------------------------------------------------------- */
 
 /* An unlinked temporary file in env->tmpdir, $TMPDIR or /var/tmp; *dir (NULL allowed) = where. */
