@@ -168,6 +168,31 @@ static int read_notes(struct opening *o, const struct dio_elf_phdr *p, uint64_t 
     return rc;
 }
 
+/*
+ * A stream that had lost pages ends with a note that marks them, a whole page behind the last
+ * segment's beginning.
+ */
+static int read_trailer(struct opening *o, uint64_t room, struct dumpio_error *err)
+{
+    struct dumpio_info *info = dio_model_info(o->model);
+    uint64_t end = 0, stop;
+    for (size_t i = 0; i < o->loads.n; i++)
+        if (!dio_add(o->loads.v[i].offset, o->loads.v[i].filesz, &stop) && stop > end)
+            end = stop;
+    struct dio_elf_phdr p = {.offset = dio_round_up(end, info->page_size)};
+    uint8_t head[DIO_MARKS_HEAD];
+    if (end > INT64_MAX || p.offset >= o->src->size || o->src->size - p.offset < sizeof head)
+        return 0;
+    int rc = dio_read_exact(o->src, p.offset, head, sizeof head, "what follows the pages", err);
+    uint32_t len;
+    if (rc || !dio_elf_marks_head(head, o->head.order, DIO_NOTE_MARKS, &len))
+        return rc;
+    info->incomplete = 1;
+    p.filesz = o->src->size - p.offset;
+    info->truncated |= p.filesz - sizeof head < len;
+    return read_notes(o, &p, &room, err);
+}
+
 /* ---- opening --------------------------------------------------------------------------------- */
 
 static void describe_machine(const struct opening *o)
@@ -206,7 +231,8 @@ static int read_all(struct opening *o, struct dumpio_error *err)
         return rc;
     info->truncated |= cut;
     dio_elf_describe(o->model, &o->head, &o->loads, &o->seen, o->env);
-    return claim_all(o, err);
+    rc = read_trailer(o, room, err);
+    return rc ? rc : claim_all(o, err);
 }
 
 static void elf_close(void *self)

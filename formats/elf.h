@@ -131,6 +131,7 @@ size_t dio_elf_extents_find(const struct dio_elf_extents *x, uint64_t addr);
  * (hexadecimal byte addresses, END exclusive):
  *   type 2: ranges that are not what the segments say: "lost", and "lost-more" without addresses
  *           when there was no room for all of them
+ *           type 2 may also stand behind the last page, where no header points to it: streams end so
  *   type 3: the page map of a linear image: "present", "excluded", "lost", ascending; memory that
  *           no line names is a hole
  */
@@ -166,6 +167,9 @@ void dio_elf_marks_close(struct dio_elf_marks *m, uint32_t type, enum dumpio_ord
 /* A whole type 2 note that names `lost`, at most `cap` bytes; m->full when that was too little. */
 int dio_elf_marks_lost(struct dio_elf_marks *m, const struct dio_elf_ranges *lost, size_t cap,
                        enum dumpio_order order, struct dumpio_error *err);
+/* Are these DIO_MARKS_HEAD bytes the header of such a note? *len = bytes of text behind it. */
+bool dio_elf_marks_head(const uint8_t *head, enum dumpio_order order, uint32_t type,
+                        uint32_t *len);
 void dio_elf_marks_free(struct dio_elf_marks *m);
 
 /* What the note streams tell before the model reads them. */

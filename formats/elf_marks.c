@@ -98,6 +98,16 @@ void dio_elf_marks_close(struct dio_elf_marks *m, uint32_t type, enum dumpio_ord
     append(m, "\0\0\0", (4 - (m->len & 3)) & 3, m->cap);
 }
 
+bool dio_elf_marks_head(const uint8_t *head, enum dumpio_order order, uint32_t type,
+                        uint32_t *len)
+{
+    struct dio_cursor c = dio_cursor(head, DIO_MARKS_HEAD, order, 4);
+    uint32_t namesz = dio_cur_u32(&c);
+    *len = dio_cur_u32(&c);
+    return namesz == NAME_SIZE && dio_cur_u32(&c) == type &&
+           !memcmp(head + 12, DIO_NOTE_NAME, NAME_SIZE);
+}
+
 int dio_elf_marks_lost(struct dio_elf_marks *m, const struct dio_elf_ranges *lost, size_t cap,
                        enum dumpio_order order, struct dumpio_error *err)
 {

@@ -5,7 +5,8 @@
  * Not handled: segments by page tables; only the direct map and the kernel image get addresses.
  *
  * File: Ehdr, PT_NOTE, PT_LOADs (kernel image, then memory ascending), section header 0 when the
- * count needs it, notes, room for marks of lost pages, pages from a page boundary on.
+ * count needs it, notes, room for marks of lost pages, pages from a page boundary on. In a stream the
+ * marks come last, behind the pages, where no header tells of them.
  */
 #include "elf.h"
 
@@ -312,12 +313,6 @@ int dio_elf_unreached(void *self, uint64_t start, uint64_t end, struct dumpio_er
 static int place_lost(struct writer *w, struct dio_page *p, struct dumpio_error *err)
 {
     p->where = DIO_NO_PLACE;
-    if (w->out->access == DIO_FORWARD)
-        return dio_fail(err, DUMPIO_E_LOST, DUMPIO_NO_OFFSET,
-                        "page 0x%llx is lost (%s) and the headers are written already: to mark it,"
-                        " write to a file that can be seeked in, or flattened",
-                        (unsigned long long)p->addr,
-                        p->data ? (const char *)p->data : "no reason known");
     w->placed += w->plan->unit;
     return mark_lost(w, p->addr, p->addr + w->plan->unit, err);
 }
@@ -343,20 +338,37 @@ int dio_elf_store(void *self, struct dio_batch *batch, struct dumpio_error *err)
     return dio_elf_store_plain(((struct writer *)self)->out, batch, err);
 }
 
-/* Notes, marks and the headers that point to them: last, when lost pages are known. */
-static int put_late(struct writer *w, struct dumpio_error *err)
+/* Notes and the headers that point to them: last, when lost pages are known. */
+static int put_notes(struct writer *w, const struct dio_elf_marks *m, struct dumpio_error *err)
+{
+    int rc = dio_write(w->out, w->notes_at, w->notes, w->notes_len, err);
+    if (!rc)
+        rc = dio_write(w->out, w->notes_at + w->notes_len, m->note, m->len, err);
+    return rc ? rc : put_head(w, m->len, w->found.n != 0, err);
+}
+
+/* The headers are out: marks follow the pages, unless the pages end early. */
+static int put_trailer(struct writer *w, const struct dio_elf_marks *m, uint64_t *size,
+                       struct dumpio_error *err)
+{
+    if (w->unreached || !m->len)
+        return 0;
+    *size += m->len;
+    dio_note(w->env, DUMPIO_WARNING, "pages turned out lost when the headers were written already: "
+             "they are marked at the end, where only dumpio looks; others read zeros");
+    return dio_write(w->out, *size - m->len, m->note, m->len, err);
+}
+
+static int put_late(struct writer *w, uint64_t *size, struct dumpio_error *err)
 {
     struct dio_elf_marks m = {0};
+    bool forward = w->out->access == DIO_FORWARD;
     int rc = 0;
     if (w->found.n)
         rc = dio_elf_marks_lost(&m, &w->found, w->room, w->head.order, err);
     if (!rc)
-        rc = dio_write(w->out, w->notes_at, w->notes, w->notes_len, err);
-    if (!rc)
-        rc = dio_write(w->out, w->notes_at + w->notes_len, m.note, m.len, err);
-    if (!rc)
-        rc = put_head(w, m.len, w->found.n != 0, err);
-    if (m.full || w->found_more)
+        rc = forward ? put_trailer(w, &m, size, err) : put_notes(w, &m, err);
+    if (m.full || w->found_more || (forward && w->unreached && w->found.n))
         dio_note(w->env, DUMPIO_WARNING, "not every lost page could be named in the output: the "
                  "others read as zero, and the dump is marked incomplete");
     dio_elf_marks_free(&m);
@@ -372,5 +384,5 @@ int dio_elf_finish(void *self, uint64_t *size, struct dumpio_error *err)
                         (unsigned long long)(w->placed + w->unreached),
                         (unsigned long long)w->survey.bytes);
     *size = w->data_at + w->placed;
-    return w->out->access == DIO_FORWARD ? 0 : put_late(w, err);
+    return put_late(w, size, err);
 }

@@ -249,24 +249,11 @@ static void plan_layout(struct conversion *c)
 
 /* ---- the filter ---------------------------------------------------------------------------------------- */
 
-/* makedumpfile's bits of an input's level. */
-static unsigned level_before(const struct dumpio_info *i)
-{
-    static const struct { unsigned theirs, ours; } diskdump[] = {{1, 6}, {2, 1}, {4, 16}, {8, 8}};
-    unsigned level = 0;
-    if (i->dump_level_kind == DUMPIO_LEVEL_MAKEDUMPFILE)
-        return i->dump_level;
-    for (size_t b = 0; i->dump_level_kind == DUMPIO_LEVEL_DISKDUMP && b < 4; b++)
-        if (i->dump_level & diskdump[b].theirs)
-            level |= diskdump[b].ours;
-    return level;
-}
-
 /* What the filter changes of the model: level and provenance. */
 static int filter_model(struct conversion *c, const struct dumpio_filter *f,
                         struct dumpio_error *err)
 {
-    unsigned level = dio_filter_level(f, level_before(&c->info));
+    unsigned level = dio_filter_level(f, dio_level_before(&c->info));
     if (level) {
         c->info.dump_level = level;
         c->info.dump_level_kind = DUMPIO_LEVEL_MAKEDUMPFILE;

@@ -110,6 +110,18 @@ int dio_filter_at(const struct dumpio_filter *f, uint64_t addr, uint64_t limit, 
     return 0;
 }
 
+unsigned dio_level_before(const struct dumpio_info *i)
+{
+    static const struct { unsigned theirs, ours; } diskdump[] = {{1, 6}, {2, 1}, {4, 16}, {8, 8}};
+    unsigned level = 0;
+    if (i->dump_level_kind == DUMPIO_LEVEL_MAKEDUMPFILE)
+        return i->dump_level;
+    for (size_t b = 0; i->dump_level_kind == DUMPIO_LEVEL_DISKDUMP && b < 4; b++)
+        if (i->dump_level & diskdump[b].theirs)
+            level |= diskdump[b].ours;
+    return level;
+}
+
 unsigned dio_filter_level(const struct dumpio_filter *f, unsigned before)
 {
     static const struct { unsigned set, level; } bits[] = {

@@ -26,6 +26,9 @@ void dio_filter_tell_cut(const struct dumpio_filter *f, uint64_t unit,
 int dio_filter_at(const struct dumpio_filter *f, uint64_t addr, uint64_t limit, int *reason,
                   uint64_t *end, struct dumpio_error *err);
 
+/* The level of an input, in makedumpfile's bits. */
+unsigned dio_level_before(const struct dumpio_info *i);
+
 /* makedumpfile's level of an output, when that of the input was `before`. */
 unsigned dio_filter_level(const struct dumpio_filter *f, unsigned before);
 
