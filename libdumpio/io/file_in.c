@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Files and devices as sources: pread, no shared position, sparse ranges known to the system.
+ * Files and devices as sources: pread (of /proc/vmcore: mmap), no shared position, sparse ranges
+ * known to the system.
  * No on-disk format.
  */
 #include "io.h"
+#include "mapped.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -21,6 +24,7 @@ struct file {
     struct dio_bytes b;
     int fd;
     char *path;
+    atomic_bool mapped;       /* large reads go through mmap, until the kernel refuses */
     pthread_mutex_t lock;     /* of what follows */
     uint64_t data, data_end;  /* the piece between holes that was found last */
 };
@@ -31,6 +35,13 @@ static int file_read_at(struct dio_bytes *b, uint64_t off, void *buf, size_t len
     struct file *f = (struct file *)b;
     uint8_t *p = buf;
     *got = 0;
+    if (len >= DIO_MAPPED_MIN && atomic_load(&f->mapped) && off <= b->size && len <= b->size - off) {
+        if (dio_mapped_copy(f->fd, off, buf, len)) {
+            *got = len;
+            return 0;
+        }
+        atomic_store(&f->mapped, false);
+    }
     while (len) {
         ssize_t n = pread(f->fd, p, len, (off_t)off);
         if (n < 0 && errno == EINTR)
@@ -145,6 +156,7 @@ static int wrap(struct dio_bytes **out, int fd, const char *path, const struct s
     f->b.size = size;
     f->b.name = f->path;
     f->fd = fd;
+    atomic_init(&f->mapped, dio_mapped_wanted(fd, path));
     *out = &f->b;
     return 0;
 }
