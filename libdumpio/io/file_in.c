@@ -20,13 +20,21 @@
 #include <linux/fs.h>
 #endif
 
+#define PIECES 4u /* readers walk bitmaps, descriptors and pages at a time */
+
+/* Data [data, data_end), and a hole [hole, data) before it. */
+struct piece {
+    uint64_t hole, data, data_end;
+};
+
 struct file {
     struct dio_bytes b;
     int fd;
     char *path;
     atomic_bool mapped;       /* large reads go through mmap, until the kernel refuses */
     pthread_mutex_t lock;     /* of what follows */
-    uint64_t data, data_end;  /* the piece between holes that was found last */
+    struct piece pieces[PIECES]; /* of a sparse file, those found last */
+    unsigned next;            /* of them to be replaced */
 };
 
 static int file_read_at(struct dio_bytes *b, uint64_t off, void *buf, size_t len, size_t *got,
@@ -60,6 +68,29 @@ static int file_read_at(struct dio_bytes *b, uint64_t off, void *buf, size_t len
 }
 
 #if defined(SEEK_DATA) && defined(SEEK_HOLE)
+/* A piece that is known and has `off` in it, in the data or the hole before; NULL when none is. */
+static const struct piece *find_piece(const struct file *f, uint64_t off)
+{
+    for (unsigned i = 0; i < PIECES; i++)
+        if (off >= f->pieces[i].hole && off < f->pieces[i].data_end)
+            return &f->pieces[i];
+    return NULL;
+}
+
+/* Ask the system. Its answer may take a look at every page of the data. */
+static struct piece seek_piece(const struct file *f, uint64_t off)
+{
+    struct piece p = {off, f->b.size, f->b.size};
+    off_t s = lseek(f->fd, (off_t)off, SEEK_DATA);
+    if (s < 0 && errno == ENXIO)
+        return p;
+    p.data = s < 0 ? off : (uint64_t)s; /* < 0: not supported here, everything may be data */
+    off_t e = s < 0 ? -1 : lseek(f->fd, s, SEEK_HOLE);
+    if (e >= 0)
+        p.data_end = (uint64_t)e;
+    return p;
+}
+
 static int file_next_data(struct dio_bytes *b, uint64_t off, uint64_t *start, uint64_t *end,
                           struct dumpio_error *err)
 {
@@ -69,27 +100,14 @@ static int file_next_data(struct dio_bytes *b, uint64_t off, uint64_t *start, ui
     if (off >= b->size)
         return 0;
     pthread_mutex_lock(&f->lock);
-    bool known = off >= f->data && off < f->data_end;
-    if (known) {
-        *start = off;
-        *end = f->data_end;
+    const struct piece *p = find_piece(f, off);
+    if (!p) {
+        struct piece *oldest = &f->pieces[f->next++ % PIECES];
+        *oldest = seek_piece(f, off);
+        p = oldest;
     }
-    pthread_mutex_unlock(&f->lock);
-    if (known)
-        return 0;
-    off_t s = lseek(f->fd, (off_t)off, SEEK_DATA);
-    if (s < 0 && errno == ENXIO)
-        return 0;
-    if (s < 0) { /* not supported here: everything may be data */
-        *start = off;
-        return 0;
-    }
-    off_t e = lseek(f->fd, s, SEEK_HOLE);
-    *start = (uint64_t)s;
-    *end = e < 0 ? b->size : (uint64_t)e;
-    pthread_mutex_lock(&f->lock);
-    f->data = *start;
-    f->data_end = *end;
+    *start = off > p->data ? off : p->data;
+    *end = p->data_end;
     pthread_mutex_unlock(&f->lock);
     return 0;
 }
