@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs the contestants of a row in turns, first to last and last to first, so that a machine that
+slows down slows all of them; and looks at what they wrote.
+
+Format reference: zstd seekable format (its last four bytes). Not handled: judging the times.
+"""
+import os
+import statistics
+import subprocess
+
+from .inputs import Failed, filtering
+from .process import remove, timed, weighed
+
+SEEK_TABLE_END = bytes.fromhex("b1ea928f")
+TOO_SLOW = 3                     # times the fastest peer: once is enough
+
+
+class Contest:
+    def __init__(self, args, inputs):
+        self.args, self.inputs, self.wanted = args, inputs, {}
+
+    def digest(self, path):
+        command = [self.args.dumpverify, "--digest", "-q", path]
+        if self.args.age_identity:
+            command.insert(1, "--identity=" + self.args.age_identity)
+        run = subprocess.run(command, capture_output=True, text=True, check=False)
+        return run.stdout.split(" ")[0] if run.returncode == 0 else None
+
+    def wanted_image(self, row):
+        """The digest of the input, filtered in one thread and not packed where a level is asked
+        for. A dump filtered further must equal the whole one filtered at once."""
+        source = row.source.partition("/")[0]
+        key = (source, row.level)
+        if key not in self.wanted:
+            path, target = self.inputs.path(source), os.path.join(self.args.outputs, "wanted")
+            if row.level:
+                subprocess.run(filtering(self.args, row.level, "none") + ["-T1", path, target],
+                               check=False)
+                path = target
+            self.wanted[key] = self.digest(path)
+            remove(target)
+            if self.wanted[key] is None:
+                raise Failed("%s cannot be read or filtered" % source)
+        return self.wanted[key]
+
+    def check(self, row, one, target):
+        """What was written holds the memory wanted; makedumpfile may leave out what is no RAM."""
+        seen = self.digest(target)
+        if seen is None:
+            one.why = "what it wrote cannot be read"
+        elif one.ours and row.source.partition("/")[2] in ("zlib", "flat"):
+            # written by the peer, which left out pages held in part
+            if seen != self.digest(self.inputs.path(row.source)):
+                one.why = "what it wrote is another image: %s" % seen
+        elif one.ours and seen != self.wanted_image(row):
+            one.why = "what it wrote is another image: %s" % seen
+        if one.ours and row.seekable and not one.why:
+            with open(target, "rb") as f:
+                f.seek(-4, os.SEEK_END)
+                if f.read() != SEEK_TABLE_END:
+                    one.why = "what it wrote has no seek table"
+
+    def run(self, row):
+        source, target = self.inputs.path(row.source), os.path.join(self.args.outputs, "out")
+        for turn in range(self.args.runs):
+            for one in row.contestants if turn % 2 == 0 else reversed(row.contestants):
+                if one.why or self.given_up(row, one):
+                    continue
+                if timed(one, source, target) and turn == 0 and self.args.check:
+                    self.check(row, one, target)
+                remove(target)
+        for one in row.contestants:
+            if not one.why and not self.given_up(row, one):
+                weighed(one, source, target)
+                remove(target)
+
+    @staticmethod
+    def given_up(row, one):
+        """A peer's slower way is not repeated."""
+        rivals = [statistics.median(c.wall) for c in row.contestants
+                  if c is not one and not c.ours and c.wall and not c.why]
+        return (one.tries is not None and len(one.wall) >= one.tries and rivals and
+                statistics.median(one.wall) > TOO_SLOW * min(rivals))
