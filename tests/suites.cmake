@@ -57,3 +57,11 @@ dumpio_program(age_vectors crypto/vectors.c)
 target_include_directories(age_vectors PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
 add_test(NAME age_vectors COMMAND age_vectors $ENV{DUMPIO_TEST_AGE_VECTORS})
 set_tests_properties(age_vectors PROPERTIES LABELS "full" SKIP_RETURN_CODE 77)
+# Instructions that small conversions take, against the record of the same compiler and libraries.
+if(NOT DUMPIO_SANITIZE)
+  get_target_property(have dumpio_deps INTERFACE_COMPILE_DEFINITIONS)
+  string(REGEX REPLACE "DUMPIO_HAVE_([A-Z_]+)=1" "\\1" have "${have}")
+  string(REPLACE ";" "," have "${have}")
+  dumpio_script(instructions "" ../bench/instructions
+    "--setting=${CMAKE_C_COMPILER_ID} ${CMAKE_C_COMPILER_VERSION} ${CMAKE_BUILD_TYPE} ${CMAKE_SYSTEM_PROCESSOR} ${have}")
+endif()

@@ -64,20 +64,20 @@ class Contest:
         source, target = self.inputs.path(row.source), os.path.join(self.args.outputs, "out")
         for turn in range(self.args.runs):
             for one in row.contestants if turn % 2 == 0 else reversed(row.contestants):
-                if one.why or self.given_up(row, one):
+                if one.why or self.enough(row, one):
                     continue
                 if timed(one, source, target) and turn == 0 and self.args.check:
                     self.check(row, one, target)
                 remove(target)
         for one in row.contestants:
-            if not one.why and not self.given_up(row, one):
+            if not one.why and (one.ours or not self.enough(row, one)):
                 weighed(one, source, target)
                 remove(target)
 
     @staticmethod
-    def given_up(row, one):
-        """A peer's slower way is not repeated."""
+    def enough(row, one):
+        """Runs beyond one.tries: for what may be the fastest peer only."""
         rivals = [statistics.median(c.wall) for c in row.contestants
                   if c is not one and not c.ours and c.wall and not c.why]
-        return (one.tries is not None and len(one.wall) >= one.tries and rivals and
-                statistics.median(one.wall) > TOO_SLOW * min(rivals))
+        return (one.tries is not None and len(one.wall) >= one.tries and
+                (not rivals or statistics.median(one.wall) > TOO_SLOW * min(rivals)))

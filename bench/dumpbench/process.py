@@ -21,7 +21,7 @@ class Contestant:
 
     def __init__(self, name, command, ours=False, stdin=False, tries=None):
         self.name, self.command, self.ours, self.stdin = name, command, ours, stdin
-        self.tries = tries       # at most so many timed runs; None: as many as asked for
+        self.tries = tries       # timed runs are enough; None: as many as asked for
         self.wall, self.cpu, self.size, self.why = [], [], 0, ""
         self.rss = self.private = 0      # KiB
 
