@@ -173,14 +173,29 @@ int dumpio_explore(struct dumpio_dump *d, struct dumpio_error *why)
     return 0;
 }
 
+/* The kernel; NULL with the reason behind `what`. */
+static struct dio_kernel *known_kernel(struct dumpio_dump *d, const char *what,
+                                       struct dumpio_error *err)
+{
+    dumpio_explore(d, NULL);
+    if (d->kernel)
+        return d->kernel;
+    if (err)
+        *err = d->kernel_error;
+    dio_context(err, d->kernel_error.status, "%s", what);
+    return NULL;
+}
+
+int dumpio_read_virtual(struct dumpio_dump *d, uint64_t addr, void *buf, size_t len,
+                        struct dumpio_error *err)
+{
+    struct dio_kernel *k = known_kernel(d, "virtual addresses cannot be translated", err);
+    return k ? dio_kernel_read(k, addr, buf, len, err) : d->kernel_error.status;
+}
+
 int dumpio_dmesg(struct dumpio_dump *d, int (*sink)(void *user, const char *text, size_t len),
                  void *user, struct dumpio_error *err)
 {
-    dumpio_explore(d, NULL);
-    if (!d->kernel) {
-        if (err)
-            *err = d->kernel_error;
-        return dio_context(err, d->kernel_error.status, "the kernel log cannot be found");
-    }
-    return dio_kernel_dmesg(d->kernel, sink, user, err);
+    struct dio_kernel *k = known_kernel(d, "the kernel log cannot be found", err);
+    return k ? dio_kernel_dmesg(k, sink, user, err) : d->kernel_error.status;
 }

@@ -152,6 +152,9 @@ static int read_piece(struct dio_page_cache *c, uint64_t page, size_t off, uint8
                       struct dumpio_error *err)
 {
     size_t i = slot_of(c, page);
+    if (page > UINT64_MAX - c->unit) /* its end is no address: no dump holds it */
+        return dio_fail(err, DUMPIO_E_ABSENT, 0, "physical address 0x%llx is not in the dump",
+                        (unsigned long long)(page + off));
     if (c->slots[i].addr != page) {
         int rc = fill(c, page, err);
         if (rc)

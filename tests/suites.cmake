@@ -24,6 +24,16 @@ foreach(peer age.sh crash.sh crash-filter.sh gdb.sh makedumpfile.sh qemu.sh dige
   string(REGEX REPLACE "[.].*" "" name ${peer})
   dumpio_script(interop_${name} "full" interop/${peer})
 endforeach()
+if(TARGET dumpio_python)
+  dumpio_script(python "sanitize" python/test_dumpio.py)
+  if(DUMPIO_SANITIZE MATCHES "address")
+    # the interpreter is not instrumented: the runtime comes first, and its own leaks are not ours
+    execute_process(COMMAND ${CMAKE_C_COMPILER} -print-file-name=libasan.so
+                    OUTPUT_VARIABLE asan OUTPUT_STRIP_TRAILING_WHITESPACE)
+    set_tests_properties(python PROPERTIES ENVIRONMENT
+                         "LD_PRELOAD=${asan};ASAN_OPTIONS=detect_leaks=0")
+  endif()
+endif()
 
 dumpio_script(qemu_capture "qemu" qemu/capture.sh x86_64 arm64)
 

@@ -253,6 +253,14 @@ DUMPIO_API int dumpio_read(struct dumpio_dump *dump, uint64_t addr, void *buf, s
  */
 DUMPIO_API int dumpio_explore(struct dumpio_dump *dump, struct dumpio_error *why);
 
+/*
+ * Read `len` bytes at a virtual address of the dumped kernel, by its page tables: all or nothing.
+ * Explores the dump where that was not done yet. Errors: what dumpio_explore found missing;
+ * DUMPIO_E_ABSENT, _LOST as of dumpio_read, or where nothing is mapped.
+ */
+DUMPIO_API int dumpio_read_virtual(struct dumpio_dump *dump, uint64_t addr, void *buf, size_t len,
+                                   struct dumpio_error *err);
+
 /* The kernel log, oldest record first. `sink` gets text in pieces; nonzero from it stops. */
 DUMPIO_API int dumpio_dmesg(struct dumpio_dump *dump, int (*sink)(void *user, const char *text,
                             size_t len), void *user, struct dumpio_error *err);
