@@ -165,7 +165,7 @@ static int list_formats(struct request *r)
     return ui_finish_stdout(&r->ui, EXIT_WHOLE);
 }
 
-int dumpconv_main(int argc, char **argv)
+static int dumpconv_main(int argc, char **argv)
 {
     struct request r = {.out.convert.level = DUMPIO_LEVEL_DEFAULT};
     struct opt_parse p;
@@ -202,3 +202,5 @@ int dumpconv_main(int argc, char **argv)
     dumpio_close(d);
     return ui_finish_stdout(&r.ui, code);
 }
+
+const struct tool tool_dumpconv = {&spec, dumpconv_main};

@@ -34,6 +34,10 @@ static const struct opt options[] = {
     {0, NULL, NULL, NULL},
 };
 
+enum command { CRYPT, KEYGEN, INSPECT, REWRAP };
+
+static const char *const commands[] = {"keygen", "inspect", "rewrap", NULL}; /* from KEYGEN */
+
 static const struct opt_spec spec = {
     .tool = "dumpcrypt",
     .summary = "encrypt and decrypt dumps (age format)",
@@ -44,6 +48,7 @@ static const struct opt_spec spec = {
              "dumpcrypt keygen -y -i FILE\n"
              "dumpcrypt inspect [--json] [IN]\n"
              "dumpcrypt rewrap [-i FILE]... {-r RECIPIENT | -R FILE | -p}... -o OUT IN",
+    .commands = commands,
     .own = options,
     .more = ui_options,
     .notes =
@@ -223,8 +228,6 @@ static int do_inspect(struct crypt *c)
 
 /* ---- the command line ------------------------------------------------------------------------ */
 
-enum command { CRYPT, KEYGEN, INSPECT, REWRAP };
-
 /* -1: handled; -2: not one of ours; else an exit code. */
 static int own_option(struct crypt *c, int id, const char *arg)
 {
@@ -307,9 +310,8 @@ static int run(struct crypt *c, enum command cmd)
 /* The first operand, when it is a command's name. */
 static enum command take_command(struct opt_parse *p)
 {
-    static const char *const names[] = {"", "keygen", "inspect", "rewrap"};
     for (int i = KEYGEN; i <= REWRAP; i++)
-        if (p->n_operands && !strcmp(p->operands[0], names[i])) {
+        if (p->n_operands && !strcmp(p->operands[0], commands[i - KEYGEN])) {
             p->operands++;
             p->n_operands--;
             return (enum command)i;
@@ -337,7 +339,7 @@ static int read_arguments(struct crypt *c, enum command *cmd, int argc, char **a
     return -1;
 }
 
-int dumpcrypt_main(int argc, char **argv)
+static int dumpcrypt_main(int argc, char **argv)
 {
     struct crypt c = {.pass_fd = -1};
     enum command cmd = CRYPT;
@@ -356,3 +358,5 @@ int dumpcrypt_main(int argc, char **argv)
     free(c.key_args);
     return code;
 }
+
+const struct tool tool_dumpcrypt = {&spec, dumpcrypt_main};

@@ -17,7 +17,7 @@ enum {
 };
 
 static const struct opt options[] = {
-    {EXCLUDE, "exclude", "LIST", "of zero, cache, private (implies cache), user, free,\n"
+    {EXCLUDE, "exclude", "CLASSES", "of zero, cache, private (implies cache), user, free,\n"
                                  "freed (parked on per-processor lists), hwpoison, offline"},
     {'d', "dump-level", "LEVEL[,LEVEL...]", "makedumpfile's bits: 1 zero, 2 cache, 4 private,\n"
                                  "8 user, 16 free. Of several, the next is taken when the\n"
@@ -49,7 +49,7 @@ static const struct opt options[] = {
 static const struct opt_spec spec = {
     .tool = "dumpfilter",
     .summary = "leave pages out of a kernel crash dump, by what the dumped kernel says of them",
-    .usage = "dumpfilter -d LEVEL | --exclude=LIST [OPTIONS] IN... OUT\n"
+    .usage = "dumpfilter -d LEVEL | --exclude=CLASSES [OPTIONS] IN... OUT\n"
              "dumpfilter -d LEVEL -F [OPTIONS] IN > OUT\n"
              "dumpfilter --dry-run -d LEVEL IN...\n"
              "dumpfilter --dump-dmesg IN OUT",
@@ -59,11 +59,11 @@ static const struct opt_spec spec = {
     .notes =
         "Several IN are the parts of a split set. '-' is standard input or output; to a stream,\n"
         "formats that cannot be written forward come out flattened.\n\n"
-        "The default format is kdump. What is not proved to be of a class is kept. A kernel that cannot be understood is an\n"
-        "error that names the missing fact; in a capture kernel, where the dump must not be lost,\n"
-        "use --keep-unknown. A page that a range cuts is kept whole. Levels with 2, 4, 8 or 16 leave\n"
-        "broken (hwpoison) and offline pages out as well; 0 and 1 ask nothing of the kernel: add\n"
-        "--exclude=hwpoison,offline.\n\n"
+        "The default format is kdump. What is not proved to be of a class is kept. A kernel that\n"
+        "cannot be understood is an error that names the missing fact; in a capture kernel, where\n"
+        "the dump must not be lost, use --keep-unknown. A page that a range cuts is kept whole.\n"
+        "Levels with 2, 4, 8 or 16 leave broken (hwpoison) and offline pages out as well; 0 and 1 ask\n"
+        "nothing of the kernel: add --exclude=hwpoison,offline.\n\n"
         "Exit status: 0 whole, 1 error, 2 usage, 3 finished but pages were lost, or kept because\n"
         "they could not be classified; an interrupted run leaves nothing, and ends by its signal.",
 };
@@ -324,7 +324,7 @@ static int dump_dmesg(struct filter_request *r, struct dumpio_dump *d, const cha
     return EXIT_ERROR;
 }
 
-int dumpfilter_main(int argc, char **argv)
+static int dumpfilter_main(int argc, char **argv)
 {
     struct filter_request r = {.out.convert.level = DUMPIO_LEVEL_DEFAULT};
     struct opt_parse p;
@@ -337,7 +337,7 @@ int dumpfilter_main(int argc, char **argv)
         if ((code = any_option(&r, id, p.arg)) != -1)
             return code == -2 ? EXIT_USAGE : code;
     if (!asks_for_something(&r))
-        return opt_usage_error(&spec, "what shall be left out? -d LEVEL or --exclude=LIST");
+        return opt_usage_error(&spec, "what shall be left out? -d LEVEL or --exclude=CLASSES");
     if ((code = operands(&r, &p, &out)) != -1)
         return code;
     if (!r.out.convert.format)
@@ -355,3 +355,5 @@ int dumpfilter_main(int argc, char **argv)
     sets_free_ranges(&r.drop);
     return ui_finish_stdout(&r.ui, code);
 }
+
+const struct tool tool_dumpfilter = {&spec, dumpfilter_main};

@@ -162,7 +162,7 @@ static int print_findings(struct ui *ui, struct findings *f, bool quick)
     return f->lost || f->pages.lost_pages ? EXIT_LOST : EXIT_WHOLE;
 }
 
-int dumpinfo_main(int argc, char **argv)
+static int dumpinfo_main(int argc, char **argv)
 {
     struct ui ui;
     struct opt_parse p;
@@ -202,3 +202,5 @@ int dumpinfo_main(int argc, char **argv)
     dumpio_close(f.dump);
     return ui_finish_stdout(&ui, code);
 }
+
+const struct tool tool_dumpinfo = {&spec, dumpinfo_main};

@@ -9,35 +9,19 @@
 #include <stdio.h>
 #include <string.h>
 
-static const struct {
-    const char *name; /* behind "dump" */
-    int (*main)(int argc, char **argv);
-    const char *what;
-} tools[] = {
-    {"conv", dumpconv_main, "convert and recompress"},
-    {"crypt", dumpcrypt_main, "encrypt and decrypt (age format)"},
-    {"filter", dumpfilter_main, "leave pages out by what the dumped kernel says of them"},
-    {"info", dumpinfo_main, "say what a dump is and what is in it"},
-    {"verify", dumpverify_main, "check a dump, compare two, print digests"},
-};
-
-#define N_TOOLS (sizeof tools / sizeof *tools)
-
 static void usage(FILE *to)
 {
     fputs("usage: dumpio COMMAND ARGUMENTS...   (dumpCOMMAND is the same)\n\n", to);
-    for (size_t i = 0; i < N_TOOLS; i++)
-        fprintf(to, "  %-10s %s\n", tools[i].name, tools[i].what);
+    for (const struct tool *const *t = tools; *t; t++)
+        fprintf(to, "  %-10s %s\n", (*t)->spec->tool + TOOL_PREFIX, (*t)->spec->summary);
     fputs("\n'dumpio COMMAND --help' tells more; 'dumpio --version' the version.\n", to);
 }
 
 static int run(const char *name, int argc, char **argv)
 {
-    if (!strncmp(name, "dump", 4))
-        name += 4;
-    for (size_t i = 0; i < N_TOOLS; i++)
-        if (!strcmp(name, tools[i].name))
-            return signals_end(tools[i].main(argc, argv));
+    for (const struct tool *const *t = tools; *t; t++)
+        if (!strcmp(name, (*t)->spec->tool) || !strcmp(name, (*t)->spec->tool + TOOL_PREFIX))
+            return signals_end((*t)->main(argc, argv));
     return -1;
 }
 

@@ -214,7 +214,7 @@ static int digests(struct ui *ui, char **paths, int n, bool set)
     return ui_finish_stdout(ui, worst);
 }
 
-int dumpverify_main(int argc, char **argv)
+static int dumpverify_main(int argc, char **argv)
 {
     struct ui ui;
     struct opt_parse p;
@@ -240,3 +240,5 @@ int dumpverify_main(int argc, char **argv)
         return compare(&ui, p.operands);
     return opt_usage_error(&spec, "one or two inputs; --set takes several as one dump");
 }
+
+const struct tool tool_dumpverify = {&spec, dumpverify_main};

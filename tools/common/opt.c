@@ -46,7 +46,7 @@ static int fail(const struct opt_parse *p, const char *what, const char *name, i
     return OPT_ERROR;
 }
 
-static bool optional(const struct opt *o)
+bool opt_optional(const struct opt *o)
 {
     return o->arg && o->arg[0] == '[';
 }
@@ -61,7 +61,7 @@ static int long_option(struct opt_parse *p, const char *text)
     if (eq && !o->arg)
         return fail(p, "option takes no value", text - 2, (int)len + 2);
     p->arg = eq ? eq + 1 : NULL;
-    if (!eq && o->arg && !optional(o)) {
+    if (!eq && o->arg && !opt_optional(o)) {
         if (p->at >= p->argc)
             return fail(p, "option needs a value", text - 2, (int)len + 2);
         p->arg = p->argv[p->at++];
@@ -83,7 +83,7 @@ static int short_option(struct opt_parse *p)
     p->cluster = c[1] ? c + 1 : NULL;
     if (!o)
         return fail(p, "unknown option", c, 1);
-    if (!o->arg || optional(o))
+    if (!o->arg || opt_optional(o))
         return o->id;
     if (p->cluster) {
         p->arg = p->cluster;
@@ -119,6 +119,16 @@ int opt_next(struct opt_parse *p)
     return OPT_DONE;
 }
 
+const struct opt *opt_at(const struct opt_spec *spec, size_t i)
+{
+    const struct opt *tables[] = {spec->own, spec->output, spec->more};
+    for (size_t t = 0; t < sizeof tables / sizeof *tables; t++)
+        for (const struct opt *o = tables[t]; o && o->id; o++)
+            if (find(spec, o->id, o->name, o->name ? strlen(o->name) : 0) == o && !i--)
+                return o;
+    return NULL;
+}
+
 /* ---- help ---------------------------------------------------------------------------------------- */
 
 static void print_option(const struct opt *o)
@@ -131,7 +141,7 @@ static void print_option(const struct opt *o)
         n += (size_t)snprintf(left + n, sizeof left - n, "%s--%s", has_short ? ", " : "  ",
                               o->name);
     if (o->arg)
-        snprintf(left + n, sizeof left - n, "%s%s", optional(o) ? "" : o->name ? "=" : " ",
+        snprintf(left + n, sizeof left - n, "%s%s", opt_optional(o) ? "" : o->name ? "=" : " ",
                  o->arg);
     const char *text = o->help;
     size_t width = strlen(left);
@@ -154,11 +164,9 @@ void opt_help(const struct opt_spec *spec)
         u = nl ? nl + 1 : NULL;
     }
     puts("");
-    const struct opt *tables[] = {spec->own, spec->output, spec->more};
-    for (size_t t = 0; t < sizeof tables / sizeof *tables; t++)
-        for (const struct opt *o = tables[t]; o && o->id; o++)
-            if (find(spec, o->id, o->name, o->name ? strlen(o->name) : 0) == o)
-                print_option(o);
+    const struct opt *o;
+    for (size_t i = 0; (o = opt_at(spec, i)); i++)
+        print_option(o);
     if (spec->notes)
         printf("\n%s\n", spec->notes);
 }

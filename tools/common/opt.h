@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Command lines: one table gives parsing and --help.
+ * Command lines: one table gives parsing, --help, the manual's options and the completions.
  */
 #ifndef OPT_H
 #define OPT_H
@@ -19,6 +19,7 @@ struct opt_spec {
     const char *tool;       /* "dumpconv" */
     const char *summary;    /* one line */
     const char *usage;      /* lines behind "usage: ", separated by \n */
+    const char *const *commands; /* words the first operand may be; NULL or ends with NULL */
     const struct opt *own;    /* ends with id 0; what stands here hides the same in the others */
     const struct opt *output; /* of tools that write dumps; NULL or ends with id 0 */
     const struct opt *more;   /* of all tools; NULL or ends with id 0 */
@@ -43,6 +44,10 @@ void opt_start(struct opt_parse *p, const struct opt_spec *spec, int argc, char 
 /* The next option's id, OPT_DONE, or OPT_ERROR (message printed). Operands are collected. */
 int opt_next(struct opt_parse *p);
 
+/* The i-th option that a tool has, in the order of --help; NULL behind the last. */
+const struct opt *opt_at(const struct opt_spec *spec, size_t i);
+/* May its argument be left out? */
+bool opt_optional(const struct opt *o);
 void opt_help(const struct opt_spec *spec);
 /* "tool: message" and the hint at --help, on stderr; returns 2, the exit code. */
 int opt_usage_error(const struct opt_spec *spec, const char *fmt, ...)

@@ -21,7 +21,7 @@ const struct opt output_options[] = {
     {LEVEL, "level", "N", "of the codec; repacks every page"},
     {RAM_ONLY, "ram-only", NULL, "leave out frames outside the kernel's memory map"},
     {'F', "flatten", NULL, "write a flattened stream, as makedumpfile -F does"},
-    {WRAP, "wrap", "LIST", "containers around the output, innermost first: zst, gz, xz, none\n"
+    {WRAP, "wrap", "CONTAINERS", "containers around the output, innermost first: zst, gz, xz, none\n"
                            "(default: as the suffixes of OUT say)"},
     {WRAP_LEVEL, "wrap-level", "N", "of the compressing container"},
     {BEST, "best", NULL, "the smallest output: a zst container at its level 19, slow"},
