@@ -129,6 +129,22 @@ static int set_tail(struct dio_kdump_writer *w, struct dumpio_error *err)
     return 0;
 }
 
+/* Page frames of the part of a split set; the ends of the address space are those of the dump. */
+static void set_split(struct dio_kdump_writer *w)
+{
+    const struct dio_split *split = w->plan->split;
+    uint64_t unit = w->plan->unit;
+    if (!split)
+        return;
+    w->sub.split = 1;
+    w->sub.start_pfn = split->start > w->base ? (split->start - w->base) / unit : 0;
+    w->sub.end_pfn = split->end > w->base ? (split->end - w->base) / unit : 0;
+    if (w->sub.start_pfn > w->max_pfn)
+        w->sub.start_pfn = w->max_pfn;
+    if (w->sub.end_pfn > w->max_pfn)
+        w->sub.end_pfn = w->max_pfn;
+}
+
 static int create(void **self, struct dio_out *out, const struct dio_write_plan *plan,
                   const struct dumpio_env *env, struct dumpio_error *err)
 {
@@ -150,6 +166,7 @@ static int create(void **self, struct dio_out *out, const struct dio_write_plan 
         dio_kdump_writer_free(w);
         return rc;
     }
+    set_split(w);
     *self = w;
     return 0;
 }
@@ -193,7 +210,7 @@ static const struct dio_format_codec codecs[] = {
 const struct dio_format dio_format_kdump = {
     .name = "kdump",
     .title = "compressed kdump of makedumpfile and QEMU",
-    .flags = DIO_FORMAT_SEEKS | DIO_FORMAT_SHARES,
+    .flags = DIO_FORMAT_SEEKS | DIO_FORMAT_SHARES | DIO_FORMAT_SPLITS,
     .probe = probe,
     .open = open_kdump,
     .close = dio_kdump_close,

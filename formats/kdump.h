@@ -168,7 +168,7 @@ struct dio_kdump_writer {
     uint64_t max_pfn;
     uint64_t desc_at, data_at;   /* file offsets of the first descriptor, of the zero page */
     uint64_t at;                 /* end of the payloads placed */
-    uint64_t placed;             /* pages placed */
+    uint64_t placed, to_place;   /* pages placed; in all, of this part of a split set */
     uint32_t codecs;             /* DIO_KDUMP_ZLIB ... of the payloads placed */
     struct dio_kdump_share *share; /* made for the first page with a tag */
     bool lost;                   /* a page came as lost, or the input says it is not whole */

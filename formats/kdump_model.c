@@ -228,6 +228,8 @@ int dio_kdump_describe_sub(struct dio_kdump *d, const struct dio_input *in,
     struct dumpio_info *info = dio_model_info(model);
     const struct dio_kdump_sub *s = &d->parts[0].sub;
     info->phys_base = s->phys_base;
+    if (s->split)
+        info->variant = "split";
     if (s->has_level) {
         info->dump_level = s->dump_level;
         info->dump_level_kind = DUMPIO_LEVEL_MAKEDUMPFILE;

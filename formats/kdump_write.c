@@ -2,11 +2,12 @@
 /*
  * What the writers of KDUMP and DISKDUMP share: places, bitmaps, descriptors, payloads.
  * Reference: makedumpfile's IMPLEMENTATION; crash's diskdump.c for what it insists on.
- * Not handled: split sets.
+ * Not handled: nothing of the writer's side.
  *
  * File: main header, sub header with its tail, 1st and 2nd bitmap, descriptors, one zero page that
  * all zero pages share, payloads in order of address, of equal ones the first. Headers come last,
- * everything once.
+ * everything once. A part of a split set has the bitmaps of the whole dump, room for all of its
+ * descriptors, and only its own pages: its data begins where that of the other parts does.
  */
 #include "kdump.h"
 
@@ -65,6 +66,7 @@ int dio_kdump_writer_new(struct dio_kdump_writer **out, struct dio_out *sink,
         return dio_nomem(err, "a writer");
     w->out = sink;
     w->plan = plan;
+    w->to_place = plan->split ? plan->split->present_pages : plan->present_pages;
     w->head.diskdump = diskdump;
     w->lost = plan->info->incomplete || plan->info->truncated;
     fill_head(&w->head, plan);
@@ -309,10 +311,9 @@ int dio_kdump_place(void *self, struct dio_batch *batch, struct dumpio_error *er
     size_t n = dio_batch_count(batch);
     if (!n)
         return 0;
-    if (n > w->plan->present_pages - w->placed)
+    if (n > w->to_place - w->placed)
         return dio_fail(err, DUMPIO_E_INTERNAL, DUMPIO_NO_OFFSET,
-                        "more pages than the %llu of the map",
-                        (unsigned long long)w->plan->present_pages);
+                        "more pages than the %llu of the map", (unsigned long long)w->to_place);
     struct place *place = dio_batch_alloc(batch, sizeof *place + n * sizeof place->at[0]);
     if (!place)
         return dio_nomem(err, "a batch");
@@ -416,8 +417,8 @@ int dio_kdump_store(void *self, struct dio_batch *batch, struct dumpio_error *er
 
 int dio_kdump_check_placed(const struct dio_kdump_writer *w, struct dumpio_error *err)
 {
-    if (w->placed == w->plan->present_pages)
+    if (w->placed == w->to_place)
         return 0;
     return dio_fail(err, DUMPIO_E_INTERNAL, DUMPIO_NO_OFFSET, "%llu pages came of %llu in the map",
-                    (unsigned long long)w->placed, (unsigned long long)w->plan->present_pages);
+                    (unsigned long long)w->placed, (unsigned long long)w->to_place);
 }

@@ -4,12 +4,15 @@
  * pipeline: windows of the map -> fetch, expand, pack (any thread) -> place (in order) -> store.
  */
 #include "batch.h"
+#include "convert.h"
+#include "format_codec.h"
 #include "io/io.h"
 #include "layers/flat.h"
 #include "model_core.h"
 #include "pipeline.h"
 #include "progress.h"
 #include "ram.h"
+#include "ranges.h"
 #include "room.h"
 #include "stack.h"
 #include "transcode.h"
@@ -37,14 +40,18 @@ struct conversion {
     struct dumpio_dump *dump;
     const struct dumpio_env *env;
     const struct dumpio_convert_options *options;
-    const char *path;
+    const struct dio_convert_place *where;
     const struct dio_format *target;
     void *writer;
     struct dio_out *out;
     struct dio_write_plan plan;
     struct dumpio_info info;    /* the input's, as far as the output shares it */
     char *provenance;
-    struct dio_map *redacted;   /* what a redacting writer sees; else NULL */
+    struct dio_map *redacted;   /* what the writer sees, when not what is written: redacting, or a
+                                   part of a split set; else NULL */
+    const struct dumpio_range *range; /* NULL = all of the memory */
+    struct dumpio_range *in_range; /* malloc'ed: what the range leaves of ram.keep */
+    struct dio_split split;
     uint8_t *carried;
     struct dio_ram ram;
     struct dio_windows windows;
@@ -59,17 +66,6 @@ struct conversion {
 };
 
 /* ---- choosing ------------------------------------------------------------------------------------ */
-
-static int bad_codec(const struct dio_format *f, const char *name, struct dumpio_error *err)
-{
-    char list[200] = "";
-    for (size_t i = 0; f->codecs && f->codecs[i].name; i++) {
-        size_t n = strlen(list);
-        snprintf(list + n, sizeof list - n, "%s%s", n ? ", " : "", f->codecs[i].name);
-    }
-    return dio_fail(err, DUMPIO_E_ARG, DUMPIO_NO_OFFSET, "%s has no codec %s; it has: %s", f->name,
-                    name, *list ? list : "none");
-}
 
 /* The codec of the first packed page found in the first windows; NULL when all are plain. */
 static int input_codec(struct conversion *c, const struct dio_codec **codec,
@@ -99,30 +95,6 @@ static int input_codec(struct conversion *c, const struct dio_codec **codec,
     return rc == DUMPIO_END ? 0 : rc;
 }
 
-static const struct dio_format_codec *format_codec(const struct dio_format *f, const char *name,
-                                                   const char *codec)
-{
-    for (size_t i = 0; f->codecs && f->codecs[i].name; i++) {
-        const struct dio_format_codec *c = &f->codecs[i];
-        if (name ? !strcmp(c->name, name) : c->codec && codec && !strcmp(c->codec, codec))
-            return c;
-    }
-    return NULL;
-}
-
-static int check_level(const struct dio_codec *codec, int level, struct dumpio_error *err)
-{
-    if (level == DUMPIO_LEVEL_DEFAULT)
-        return 0;
-    if (!codec || codec->level_min == codec->level_max)
-        return dio_fail(err, DUMPIO_E_ARG, DUMPIO_NO_OFFSET, "%s has no levels",
-                        codec ? codec->name : "plain storage");
-    if (level < codec->level_min || level > codec->level_max)
-        return dio_fail(err, DUMPIO_E_ARG, DUMPIO_NO_OFFSET, "%s has levels %d to %d, not %d",
-                        codec->name, codec->level_min, codec->level_max, level);
-    return 0;
-}
-
 static int choose_codec(struct conversion *c, struct dumpio_error *err)
 {
     const struct dio_format *f = c->target;
@@ -130,17 +102,17 @@ static int choose_codec(struct conversion *c, struct dumpio_error *err)
     const char *wish = c->options->codec;
     if (wish) {
         bool plain = !f->codecs && !strcmp(wish, "none");
-        fc = format_codec(f, wish, NULL);
+        fc = dio_format_codec(f, wish, NULL);
         if (!fc && !plain)
-            return bad_codec(f, wish, err);
-    } else if (f->codecs && dio_stack_packs(c->path, c->options->wrap)) {
-        fc = format_codec(f, "none", NULL);
+            return dio_format_bad_codec(f, wish, err);
+    } else if (f->codecs && dio_stack_packs(c->where->path, c->options->wrap)) {
+        fc = dio_format_codec(f, "none", NULL);
     } else if (f->codecs) {
         const struct dio_codec *in;
         int rc = input_codec(c, &in, err);
         if (rc)
             return rc;
-        fc = in ? format_codec(f, NULL, in->name) : NULL;
+        fc = in ? dio_format_codec(f, NULL, in->name) : NULL;
         if (!fc)
             fc = &f->codecs[0];
     }
@@ -149,7 +121,7 @@ static int choose_codec(struct conversion *c, struct dumpio_error *err)
         return dio_fail(err, DUMPIO_E_UNSUPPORTED, DUMPIO_NO_OFFSET, "codec %s: %s", codec->name,
                         codec->missing);
     int level = c->options->level;
-    int rc = check_level(codec, level, err);
+    int rc = dio_codec_check_level(codec, level, err);
     c->transcode = (struct dio_transcode){
         .dump = c->dump,
         .unit = c->plan.unit,
@@ -203,6 +175,21 @@ static int survey(struct conversion *c, struct dumpio_error *err)
     c->result.unknown_pages = dio_map_unknown(map) / c->plan.unit;
     dio_map_rewind(map);
     c->ticker.p.total = c->plan.present_pages * c->plan.unit;
+    return rc == DUMPIO_END ? 0 : rc;
+}
+
+/* Count what this part of a split set gets of it. */
+static int survey_part(struct conversion *c, struct dumpio_error *err)
+{
+    struct dumpio_run run;
+    bool redact = c->options->filter && c->options->filter->redact;
+    int rc;
+    dio_map_rewind(c->windows.map);
+    while (!(rc = dio_map_next(c->windows.map, &run, err)))
+        if (run.kind != DUMPIO_EXCLUDED || redact)
+            c->split.present_pages += (run.end - run.start) / c->plan.unit;
+    dio_map_rewind(c->windows.map);
+    c->ticker.p.total = c->split.present_pages * c->plan.unit;
     return rc == DUMPIO_END ? 0 : rc;
 }
 
@@ -275,18 +262,32 @@ static int make_maps(struct conversion *c, struct dumpio_error *err)
 {
     struct dio_map_options o = {.unit = c->plan.unit, .keep = c->ram.keep,
                                 .n_keep = c->ram.n_keep, .filter = c->options->filter};
+    struct dio_map_options whole = o;
     bool redact = o.filter && o.filter->redact;
+    bool part = c->range && (c->target->flags & DIO_FORMAT_SPLITS);
+    if (c->range) {
+        int rc = dio_ranges_cut(o.keep, o.n_keep, c->range, &c->in_range, &o.n_keep, err);
+        if (rc)
+            return rc;
+        o.keep = c->in_range;
+    }
     c->windows = (struct dio_windows){
         .map = dio_map_new(c->dump, &o),
         .span = SPAN,
         .skip_excluded = !redact,
     };
-    o.redacted = true;
-    if (redact)
-        c->redacted = dio_map_new(c->dump, &o);
-    if (!c->windows.map || (redact && !c->redacted))
+    if (!part)
+        whole = o;
+    whole.redacted = redact;
+    if (redact || part)
+        c->redacted = dio_map_new(c->dump, &whole);
+    if (!c->windows.map || ((redact || part) && !c->redacted))
         return dio_nomem(err, "the page map");
-    c->plan.map = redact ? c->redacted : c->windows.map;
+    c->plan.map = c->redacted ? c->redacted : c->windows.map;
+    if (part) {
+        c->split = (struct dio_split){c->range->start, c->range->end, 0};
+        c->plan.split = &c->split;
+    }
     return 0;
 }
 
@@ -327,6 +328,8 @@ static int make_plan(struct conversion *c, struct dumpio_error *err)
     c->plan.partials = c->info.partials;
     c->plan.n_partials = c->info.n_partials;
     rc = survey(c, err);
+    if (!rc && c->plan.split)
+        rc = survey_part(c, err);
     if (!rc)
         rc = choose_codec(c, err);
     if (!rc)
@@ -495,11 +498,13 @@ static int open_sink(struct conversion *c, struct dumpio_error *err)
         .level = c->options->wrap_level ? c->options->wrap_level : DUMPIO_LEVEL_DEFAULT,
         .keys = dio_keys_inside(c->options->keys),
     };
-    int rc = dio_file_create(&c->out, c->path, &o, err);
+    const struct dio_convert_place *where = c->where;
+    int rc = where->create ? where->create(where->ctx, &c->out, err)
+                           : dio_file_create(&c->out, where->path, &o, err);
     if (!rc && c->options->filter && c->options->filter->max_bytes)
         rc = dio_limit_out(&c->out, c->options->filter->max_bytes, err);
     if (!rc)
-        rc = dio_stack_create(&c->out, c->path, c->options->wrap, &around, c->env, err);
+        rc = dio_stack_create(&c->out, where->path, c->options->wrap, &around, c->env, err);
     if (rc)
         return rc;
     bool must_seek = c->target->flags & DIO_FORMAT_SEEKS;
@@ -570,7 +575,17 @@ int dumpio_convert(struct dumpio_dump *dump, const char *path,
                    struct dumpio_convert_result *result, const struct dumpio_env *env,
                    struct dumpio_error *err)
 {
-    struct conversion c = {.dump = dump, .env = env, .options = options, .path = path,
+    const struct dio_convert_place where = {.path = path};
+    return dio_convert_to(dump, &where, options, result, env, err);
+}
+
+int dio_convert_to(struct dumpio_dump *dump, const struct dio_convert_place *where,
+                   const struct dumpio_convert_options *options,
+                   struct dumpio_convert_result *result, const struct dumpio_env *env,
+                   struct dumpio_error *err)
+{
+    struct conversion c = {.dump = dump, .env = env, .options = options, .where = where,
+                           .range = where->range,
                            .ticker = {.env = env}};
     c.target = options->format ? dio_format_by_name(options->format) : NULL;
     if (!c.target || !c.target->create)
@@ -587,6 +602,7 @@ int dumpio_convert(struct dumpio_dump *dump, const char *path,
     dio_map_free(c.redacted);
     dio_share_key_free(c.share);
     dio_ram_free(&c.ram);
+    free(c.in_range);
     free(c.carried);
     free(c.provenance);
     if (result)

@@ -140,7 +140,7 @@ static int kept_run(struct dio_map *m, struct dumpio_run *run, struct dumpio_err
         if (lo == m->o.n_keep)
             return DUMPIO_END;
         if (m->o.keep[lo].start >= run->end) {
-            m->pos = run->end;
+            m->pos = m->o.keep[lo].start;
             continue;
         }
         if (run->start < m->o.keep[lo].start)

@@ -5,6 +5,8 @@
 #include "ranges.h"
 #include "plug/decode.h"
 
+#include <stdlib.h>
+
 static int refill(struct dio_windows *w, struct dumpio_error *err)
 {
     while (w->run.start >= w->run.end) {
@@ -45,6 +47,28 @@ int dio_windows_next(struct dio_windows *w, struct dio_window *out, struct dumpi
         w->run.start = piece->end;
         out->bytes += piece->end - piece->start;
         out->n++;
+    }
+    return 0;
+}
+
+int dio_ranges_cut(const struct dumpio_range *keep, size_t n, const struct dumpio_range *in,
+                   struct dumpio_range **out, size_t *n_out, struct dumpio_error *err)
+{
+    const struct dumpio_range all = {0, UINT64_MAX};
+    if (!keep) {
+        keep = &all;
+        n = 1;
+    }
+    *n_out = 0;
+    *out = calloc(n + 1, sizeof **out);
+    if (!*out)
+        return dio_nomem(err, "ranges");
+    for (size_t i = 0; i < n; i++) {
+        struct dumpio_range r = keep[i];
+        r.start = r.start > in->start ? r.start : in->start;
+        r.end = r.end < in->end ? r.end : in->end;
+        if (r.start < r.end)
+            (*out)[(*n_out)++] = r;
     }
     return 0;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Jobs over a page map: the windows of memory that one batch handles. Shared by everything that
- * walks a whole dump.
+ * walks a whole dump. And lists of ranges, cut.
  */
 #ifndef DIO_RANGES_H
 #define DIO_RANGES_H
@@ -32,5 +32,12 @@ struct dio_windows {
  * then bytes is 0). 0, DUMPIO_END or an error.
  */
 int dio_windows_next(struct dio_windows *w, struct dio_window *out, struct dumpio_error *err);
+
+/*
+ * What of `keep` (n ranges; NULL = everything) lies in *in: *out is malloc'ed, *n_out of them. 0 or
+ * DUMPIO_E_NOMEM.
+ */
+int dio_ranges_cut(const struct dumpio_range *keep, size_t n, const struct dumpio_range *in,
+                   struct dumpio_range **out, size_t *n_out, struct dumpio_error *err);
 
 #endif

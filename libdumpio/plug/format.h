@@ -91,6 +91,12 @@ enum dio_holds {
     DIO_HOLDS_NR_CPUS = 1 << 16     /* how many there are, whatever is known of them */
 };
 
+/* The part of a split set that is to be written, of a dump whose map is the whole one. */
+struct dio_split {
+    uint64_t start, end;    /* physical; UINT64_MAX = to the end of the dump */
+    uint64_t present_pages; /* pages of `unit` that come */
+};
+
 struct dio_write_plan {
     const struct dumpio_info *info;   /* of the input */
     uint32_t unit;                    /* page size to write, bytes; = info->page_size */
@@ -106,6 +112,7 @@ struct dio_write_plan {
     uint64_t (*virt_of)(void *ctx, uint64_t phys); /* direct-map address; 0 when unknown */
     void *virt_ctx;
     uint64_t text_virt, text_phys, text_len; /* kernel image mapping, len 0 when unknown */
+    const struct dio_split *split;    /* NULL = a whole dump. Only for DIO_FORMAT_SPLITS */
 };
 
 struct dio_input {
@@ -119,7 +126,8 @@ struct dio_input {
 enum dio_format_flags {
     DIO_FORMAT_ON_REQUEST = 1 << 0, /* never detected (raw) */
     DIO_FORMAT_SEEKS = 1 << 1,      /* its writer goes back: never gets a FORWARD sink */
-    DIO_FORMAT_SHARES = 1 << 2      /* its writer can store equal payloads once: it wants tags */
+    DIO_FORMAT_SHARES = 1 << 2,     /* its writer can store equal payloads once: it wants tags */
+    DIO_FORMAT_SPLITS = 1 << 3      /* has split sets of its own: parts with the whole map */
 };
 
 #define DIO_SPAN_MAX (4u << 20) /* fetch is never asked for more than this, bytes */
