@@ -4,14 +4,16 @@ slows down slows all of them; and looks at what they wrote.
 
 Format reference: zstd seekable format (its last four bytes). Not handled: judging the times.
 """
+import json
 import os
 import statistics
 import subprocess
 
-from .inputs import Failed, filtering
+from .inputs import Failed, filtering, run
 from .process import remove, timed, weighed
 
 SEEK_TABLE_END = bytes.fromhex("b1ea928f")
+PEER_KEEPS = 0.97
 TOO_SLOW = 3                     # times the fastest peer: once is enough
 
 
@@ -19,41 +21,43 @@ class Contest:
     def __init__(self, args, inputs):
         self.args, self.inputs, self.wanted = args, inputs, {}
 
-    def digest(self, path):
-        command = [self.args.dumpverify, "--digest", "-q", path]
+    def image(self, path):
+        """(digest, pages that are not zero) of a dump; None when it is not whole."""
+        command = [self.args.dumpverify, "--json", "-q", path]
         if self.args.age_identity:
             command.insert(1, "--identity=" + self.args.age_identity)
         run = subprocess.run(command, capture_output=True, text=True, check=False)
-        return run.stdout.split(" ")[0] if run.returncode == 0 else None
+        if run.returncode:
+            return None
+        seen = json.loads(run.stdout)
+        return seen["image_digest"], seen["present_pages"] - seen["zero_pages"]
 
     def wanted_image(self, row):
-        """The digest of the input, filtered in one thread and not packed where a level is asked
-        for. A dump filtered further must equal the whole one filtered at once."""
-        source = row.source.partition("/")[0]
+        """The input's, filtered in one thread and not packed where a level is asked for. A dump
+        filtered further must equal the whole one filtered at once."""
+        source = row.source.partition("/")[0] if row.level else row.source
         key = (source, row.level)
         if key not in self.wanted:
             path, target = self.inputs.path(source), os.path.join(self.args.outputs, "wanted")
             if row.level:
-                subprocess.run(filtering(self.args, row.level, "none") + ["-T1", path, target],
-                               check=False)
+                run(filtering(self.args, row.level, "none") + ["-T1", path, target])
                 path = target
-            self.wanted[key] = self.digest(path)
+            self.wanted[key] = self.image(path)
             remove(target)
             if self.wanted[key] is None:
                 raise Failed("%s cannot be read or filtered" % source)
         return self.wanted[key]
 
     def check(self, row, one, target):
-        """What was written holds the memory wanted; makedumpfile may leave out what is no RAM."""
-        seen = self.digest(target)
+        """What was written holds the memory wanted; of a peer, which may leave out what is no RAM
+        and keep pages of small runs, about as many pages."""
+        seen, wanted = self.image(target), self.wanted_image(row)
         if seen is None:
-            one.why = "what it wrote cannot be read"
-        elif one.ours and row.source.partition("/")[2] in ("zlib", "flat"):
-            # written by the peer, which left out pages held in part
-            if seen != self.digest(self.inputs.path(row.source)):
-                one.why = "what it wrote is another image: %s" % seen
-        elif one.ours and seen != self.wanted_image(row):
-            one.why = "what it wrote is another image: %s" % seen
+            one.why = "what it wrote is not whole"
+        elif one.ours and seen != wanted:
+            one.why = "what it wrote is another image: %s, %d pages" % seen
+        elif not one.ours and seen[1] < wanted[1] * PEER_KEEPS:
+            one.why = "what it wrote holds %d pages, not %d" % (seen[1], wanted[1])
         if one.ours and row.seekable and not one.why:
             with open(target, "rb") as f:
                 f.seek(-4, os.SEEK_END)

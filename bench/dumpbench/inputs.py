@@ -135,7 +135,7 @@ def write_plan(core, plan, path):
 
 def enlarge(core, size, path):
     """SIZE bytes of memory: CORE's own, then copies above it."""
-    plan = [(load, load[0], load[1], load[3], 0) for load in core.loads]
+    plan = [(load, load[0], load[1], load[3], 0) for load in core.memory()]
     have, base, n = sum(load[3] for load in core.memory()), up(core.end, 1 << 30), 1
     while have < size:
         if n > COPIES_MAX:
@@ -151,31 +151,28 @@ def enlarge(core, size, path):
 
 
 def islands(core, size):
-    """(place, load, length) of pieces of CORE's largest load, in every eighth of SIZE bytes."""
+    """(load, place, length): the start of each of CORE's loads, then pieces of the largest, one in
+    every eighth of SIZE bytes."""
+    out = [(load, load[0], min(load[3], 64 * MIB)) for load in core.memory()]
     base, load = up(core.end, 1 << 30), max(core.loads, key=lambda a: a[3])
     length = min(16 * MIB, load[3]) // PAGE * PAGE
-    return [(up(base + (size - base) // 8 * i, PAGE), load, length) for i in range(8)]
-
-
-def make_hole(core, size, path):
-    """CORE, and one segment from its end to SIZE bytes: zeros, a hole of the file, and islands."""
-    first = islands(core, size)[0][0]
-    loads = [(p, v, s) for p, v, _, s in core.loads] + [(first, VIRT_UNKNOWN, size - first)]
-    with open(core.path, "rb") as source, open(path, "wb") as target:
-        offsets = write_headers(target, core, loads)
-        for old, at in zip(core.loads, offsets):
-            copy_load(source, old, target, at, old[3], 0)
-        for i, (place, load, length) in enumerate(islands(core, size)):
-            copy_load(source, load, target, offsets[-1] + place - first, length, TURN * (i + 1))
-        target.truncate(offsets[-1] + size - first)
+    return out + [(load, up(base + (size - base) // 8 * i, PAGE), length) for i in range(8)]
 
 
 def make_spread(core, size, path):
-    """CORE and islands of memory up to SIZE; nothing, not even zeros, between them."""
-    plan = [(load, load[0], load[1], load[3]) for load in core.loads]
-    plan += [(load, at, VIRT_UNKNOWN, length) for at, load, length in islands(core, size)]
-    write_plan(core, [(*piece, TURN * max(0, i + 1 - len(core.loads)))
-                      for i, piece in enumerate(plan)], path)
+    """Islands; nothing, not even zeros, between them."""
+    write_plan(core, [(load, at, VIRT_UNKNOWN, length, i % COPIES_MAX * TURN)
+                      for i, (load, at, length) in enumerate(islands(core, size))], path)
+
+
+def make_hole(core, size, path):
+    """Islands in one segment of SIZE bytes; between them zeros, which are holes of the file."""
+    plan = islands(core, size)
+    with open(core.path, "rb") as source, open(path, "wb") as target:
+        start = write_headers(target, core, [(0, VIRT_UNKNOWN, size)])[0]
+        for i, (load, at, length) in enumerate(plan):
+            copy_load(source, load, target, start + at, length, i % COPIES_MAX * TURN)
+        target.truncate(start + size)
 
 
 class Inputs:
@@ -259,9 +256,11 @@ PEER_OPTION = {"zlib": "-c", "lzo": "-l", "snappy": "-p", "zstd": "-z", "elf": "
 
 
 def filtering(args, level, codec):
-    """Our command up to the paths; level 0 filters nothing."""
+    """Our command up to the paths; level 0 filters nothing. Where memory is kept that is no RAM (a
+    virtual machine's ROM), makedumpfile cannot filter further and never keeps it: so it goes."""
     target = "--to=elf" if codec == "elf" else "--to=kdump:" + codec
-    tool = [args.dumpfilter, "-d" + str(level)] if int(level) else [args.dumpconv]
+    tool = ([args.dumpfilter, "-d" + str(level), "--ram-only"] if int(level) else
+            [args.dumpconv])
     return tool + [target, "-q", "-f", "--no-sync"]
 
 
