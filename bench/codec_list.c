@@ -147,8 +147,8 @@ static void add_codec(const char *name, int level)
 static void add_library(const char *title, const struct library *library, int same, void *packer,
                         void *expander)
 {
-    contenders[n_contenders++] = (struct contender){.title = title, .library = library, .same = same,
-                                        .packer = packer, .expander = expander};
+    contenders[n_contenders++] = (struct contender){
+        .title = title, .library = library, .same = same, .packer = packer, .expander = expander};
 }
 
 static void add_zlib(void)

@@ -5,9 +5,9 @@ Format reference: ELF-64 object file format (little-endian core files). Not hand
 are no little-endian ELF64 cores.
 
 A dump made here has no VMCOREINFO: makedumpfile takes the kernel's memory map from it, and leaves
-out what lies outside. An enlarged dump repeats the pages of a real one in further segments. Its Nth copy has every page
-turned by 64 N bytes: it packs as before, and no copy equals another, so that finding equal pages
-gains what it gains on the real dump.
+out what lies outside. An enlarged dump repeats the pages of a real one in further segments. Its
+Nth copy has every page turned by 64 N bytes: it packs as before, and no copy equals another, so
+that finding equal pages gains what it gains on the real dump.
 """
 import os
 import struct

@@ -73,7 +73,8 @@ def cell(form, value):
 
 def summary(verdicts):
     out = ["| work | wall s | peer | its s | times faster | size / peer's | limit s | of limit |"
-           " 1 → all threads | private MiB | aims |", "|---|--:|---|--:|--:|--:|--:|--:|--:|--:|---|"]
+           " 1 → all threads | private MiB | aims |",
+           "|---|--:|---|--:|--:|--:|--:|--:|--:|--:|---|"]
     for v in verdicts:
         if not v.one:
             out.append("| %s | failed |%s" % (v.row.title, " |" * 9))

@@ -75,7 +75,8 @@ def codec_rows(args):
     for key, codec, more, faster, smaller, limit in table:
         yield Row(key, "ELF to KDUMP, %s" % " ".join([codec, *more]), elf,
                   both(args, codec, 0, more) + peers(args, codec), faster=faster, smaller=smaller,
-                  limit=(("pack", limit),), share=0.85, scaling=1.8 if key in ("zlib", "zstd") else 0)
+                  limit=(("pack", limit),), share=0.85,
+                  scaling=1.8 if key in ("zlib", "zstd") else 0)
     yield Row("elf", "ELF to ELF", elf, both(args, "elf") + [peer(args, "elf", 0), copy()],
               faster=1, limit=(("wall", "cp"),))
 
@@ -135,7 +136,8 @@ def memory_rows(args):
     for size in args.sparse:
         bytes_ = size[:-1]
         yield Row("hole-" + size, "ELF to ELF, %s TiB, a hole" % bytes_, "hole:" + size,
-                  [ours(args, "elf", tries=1)], memory=64, plot=("memory", "ELF with a hole, to ELF", size))
+                  [ours(args, "elf", tries=1)], memory=64,
+                  plot=("memory", "ELF with a hole, to ELF", size))
         yield Row("spread-" + size, "ELF to KDUMP LZO, memory spread over %s TiB" % bytes_,
                   "spread:" + size, [ours(args, "lzo", tries=1)], memory=64,
                   plot=("memory", "ELF spread, to KDUMP", size))
