@@ -142,7 +142,7 @@ def memory_rows(args):
                   "spread:" + size, [ours(args, "lzo", tries=1)], memory=64,
                   plot=("memory", "ELF spread, to KDUMP", size))
         yield Row("kdump-" + size, "KDUMP LZO to KDUMP zstd, spread over %s TiB" % bytes_,
-                  "spread:%s/lzo@1" % size, [ours(args, "zstd", tries=1)], memory=64,
+                  "spread:%s/lzo@0" % size, [ours(args, "zstd", tries=1)], memory=64,
                   plot=("memory", "KDUMP spread, to KDUMP", size))
 
 
