@@ -25,6 +25,7 @@ static int xz_probe(const uint8_t *head, size_t n)
 #include <stdlib.h>
 
 #define BLOCK (4u << 20)
+#define DICT_MIN (64u << 10) /* of the dictionary, when memory is short; bytes */
 #define LEVEL 6
 #define LEVEL_MAX 9
 #define BUFFER 65536u
@@ -110,16 +111,30 @@ static void xz_out_free(struct dio_forward *f)
 
 static const struct dio_forward_ops forward_ops = {xz_append, xz_end, xz_out_free};
 
-/* As many threads as the memory limit has room for. */
+/*
+ * A dictionary that leaves one thread within half of the memory limit. It does not depend on the
+ * number of threads, and neither does the output.
+ */
+static void choose_dictionary(struct xz_out *x, lzma_mt *mt, const struct dumpio_env *env)
+{
+    if (x->lzma.dict_size > BLOCK) /* a block refers to nothing outside it */
+        x->lzma.dict_size = BLOCK;
+    mt->threads = 1;
+    while (x->lzma.dict_size > DICT_MIN && lzma_stream_encoder_mt_memusage(mt) > memory(env) / 2)
+        x->lzma.dict_size /= 2;
+}
+
+/* As many threads as half of the memory limit has room for: the rest is for what makes the pages. */
 static void choose_threads(lzma_mt *mt, const struct dumpio_env *env)
 {
     unsigned wanted = dio_pool_threads(env, UINT64_MAX);
+    uint64_t room = memory(env) / 2;
     mt->threads = wanted;
-    while (mt->threads > 1 && lzma_stream_encoder_mt_memusage(mt) > memory(env))
+    while (mt->threads > 1 && lzma_stream_encoder_mt_memusage(mt) > room)
         mt->threads--;
     if (mt->threads < wanted)
         dio_note(env, DUMPIO_DETAIL, "xz: %u threads instead of %u, in %llu bytes of memory",
-                 mt->threads, wanted, (unsigned long long)memory(env));
+                 mt->threads, wanted, (unsigned long long)room);
 }
 
 static int xz_create(struct dio_out **out, struct dio_out *below,
@@ -139,10 +154,9 @@ static int xz_create(struct dio_out **out, struct dio_out *below,
         free(x);
         return dio_fail(err, DUMPIO_E_INTERNAL, DUMPIO_NO_OFFSET, "xz has no level %d", level);
     }
-    if (x->lzma.dict_size > BLOCK) /* a block refers to nothing outside it */
-        x->lzma.dict_size = BLOCK;
     x->filters[0] = (lzma_filter){LZMA_FILTER_LZMA2, &x->lzma};
     x->filters[1] = (lzma_filter){LZMA_VLI_UNKNOWN, NULL};
+    choose_dictionary(x, &mt, env);
     choose_threads(&mt, env);
     dio_forward_init(&x->f, &forward_ops, below);
     if (lzma_stream_encoder_mt(&x->s, &mt) != LZMA_OK) {

@@ -6,6 +6,7 @@ import random
 import struct
 import sys
 
+CHUNK = 1 << 20
 UNITS = {"M": 20, "G": 30, "T": 40}
 
 
@@ -35,7 +36,8 @@ def main(path, *texts):
             head += struct.pack("<IIQQQQQQ", 1, 7, data, 0xffff888000000000 + addr, addr, length,
                                 length, 0)
             f.seek(data)
-            f.write(rng.randbytes(min(noise, length)))
+            for left in range(min(noise, length), 0, -CHUNK):
+                f.write(rng.randbytes(min(left, CHUNK)))
             data += length
         f.truncate(data)
         os.pwrite(f.fileno(), head + note, 0)
