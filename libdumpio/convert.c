@@ -217,10 +217,13 @@ static int plan_carried(struct conversion *c, struct dumpio_error *err)
     return rc;
 }
 
-static void plan_layout(struct conversion *c)
+/* What the kernel's page tables tell. Want of memory is an error: the output would differ. */
+static int plan_layout(struct conversion *c, struct dumpio_error *err)
 {
     struct dumpio_error why = {0};
     dumpio_explore(c->dump, &why);
+    if (why.status == DUMPIO_E_NOMEM)
+        return dio_fail(err, why.status, why.offset, "%s", why.message);
     if (!c->dump->kernel) {
         dio_note(c->env, DUMPIO_DETAIL, "the kernel's page tables are not used: %s", why.message);
     } else {
@@ -232,6 +235,7 @@ static void plan_layout(struct conversion *c)
     }
     c->plan.virt_of = virt_of;
     c->plan.virt_ctx = (void *)(uintptr_t)c->dump->info;
+    return 0;
 }
 
 /* ---- the filter ---------------------------------------------------------------------------------------- */
@@ -306,9 +310,10 @@ static int make_plan(struct conversion *c, struct dumpio_error *err)
 {
     const struct dumpio_filter *f = c->options->filter;
     int rc = f ? dio_filter_check(f, err) : 0;
+    if (!rc)
+        rc = plan_layout(c, err);
     if (rc)
         return rc;
-    plan_layout(c);
     c->info = *c->dump->info;
     if (f)
         rc = filter_model(c, f, err);

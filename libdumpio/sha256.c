@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * SHA-256 by OpenSSL's libcrypto. A failure inside libcrypto is remembered and gives an all-ones
- * digest, which no data has in practice.
+ * SHA-256 by OpenSSL's libcrypto. A failure inside libcrypto is remembered up to the end.
  */
 #include "sha256.h"
 
@@ -38,12 +37,13 @@ void dio_sha256_start(struct dio_sha256 *h)
 
 void dio_sha256_add(struct dio_sha256 *h, const void *data, size_t len)
 {
-    h->failed |= !EVP_DigestUpdate(h->ctx, data, len);
+    h->failed = h->failed || !EVP_DigestUpdate(h->ctx, data, len); /* not into a failed start */
 }
 
-void dio_sha256_end(struct dio_sha256 *h, unsigned char digest[32])
+int dio_sha256_end(struct dio_sha256 *h, unsigned char digest[32])
 {
-    h->failed |= !EVP_DigestFinal_ex(h->ctx, digest, NULL);
+    h->failed = h->failed || !EVP_DigestFinal_ex(h->ctx, digest, NULL);
     if (h->failed)
-        memset(digest, 0xff, 32);
+        memset(digest, 0, 32);
+    return h->failed ? -1 : 0;
 }

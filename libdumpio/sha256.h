@@ -13,6 +13,7 @@ struct dio_sha256 *dio_sha256_new(void); /* NULL: out of memory */
 void dio_sha256_free(struct dio_sha256 *h);
 void dio_sha256_start(struct dio_sha256 *h);
 void dio_sha256_add(struct dio_sha256 *h, const void *data, size_t len);
-void dio_sha256_end(struct dio_sha256 *h, unsigned char digest[32]);
+/* 0, or -1 when the library failed (out of memory): there is no digest then. */
+int dio_sha256_end(struct dio_sha256 *h, unsigned char digest[32]);
 
 #endif

@@ -55,7 +55,7 @@ static int job_plan(void *ctx, void *job, struct dumpio_error *err)
 }
 
 /* SHA-256 over tag, base, both bitmaps, contents of the present frames that are not zero. */
-static void make_leaf(struct job *j, struct dio_sha256 *h)
+static int make_leaf(struct job *j, struct dio_sha256 *h, struct dumpio_error *err)
 {
     const struct dio_extent *e = &j->extent;
     uint8_t zero[DIO_EXTENT_MAP] = {0}, base[8];
@@ -66,7 +66,7 @@ static void make_leaf(struct job *j, struct dio_sha256 *h)
                 zero[i / 8] |= (uint8_t)(1u << (i % 8));
         }
     if (!j->has_leaf)
-        return;
+        return 0;
     dio_put(base, DUMPIO_LITTLE, 8, e->base);
     dio_sha256_start(h);
     dio_sha256_add(h, "dumpio-leaf-1\0", 14);
@@ -80,7 +80,7 @@ static void make_leaf(struct job *j, struct dio_sha256 *h)
         dio_sha256_add(h, e->data + i * DIO_FRAME, n * DIO_FRAME);
         i += n ? n : 1;
     }
-    dio_sha256_end(h, j->leaf);
+    return dio_sha256_end(h, j->leaf) ? dio_nomem(err, "a digest") : 0;
 }
 
 static int job_work(void *ctx, void *worker, void *job, struct dumpio_error *err)
@@ -93,7 +93,7 @@ static int job_work(void *ctx, void *worker, void *job, struct dumpio_error *err
         return 0;
     int rc = dio_extent_load(&j->extent, &w->loader, v->dump, j->base, err);
     if (!rc && v->digest)
-        make_leaf(j, w->hash);
+        rc = make_leaf(j, w->hash, err);
     return rc;
 }
 
@@ -151,13 +151,13 @@ static int job_place(void *ctx, void *job, struct dumpio_error *err)
     return dio_tick(&v->ticker, 0, err);
 }
 
-static void finish(struct verification *v)
+static int finish(struct verification *v, struct dumpio_error *err)
 {
     uint8_t n[8];
     tell_lost(v);
     dio_put(n, DUMPIO_LITTLE, 8, v->leaves);
     dio_sha256_add(v->root, n, 8);
-    dio_sha256_end(v->root, v->result->digest);
+    int rc = dio_sha256_end(v->root, v->result->digest) ? dio_nomem(err, "a digest") : 0;
     size_t k = 0, room = sizeof v->result->codecs / sizeof *v->result->codecs - 1;
     for (size_t i = 0; i <= DIO_CODECS_MAX && k < room; i++)
         if (v->codec_pages[i]) {
@@ -165,6 +165,7 @@ static void finish(struct verification *v)
             v->result->codecs[k].pages = v->codec_pages[i];
             v->result->codecs[k++].bytes = v->codec_bytes[i];
         }
+    return rc;
 }
 
 /* Sizes for the progress bar, and the pages that were left out. */
@@ -240,10 +241,10 @@ int dumpio_verify(struct dumpio_dump *dump, int with_digest,
         };
         rc = dio_pipeline_run(&p, env, err);
     }
-    if (!rc) {
-        finish(&v);
+    if (!rc)
+        rc = finish(&v, err);
+    if (!rc)
         rc = dio_tick(&v.ticker, 1, err);
-    }
     dio_sha256_free(v.root);
     return rc;
 }

@@ -62,6 +62,16 @@ foreach(symbol malloc calloc realloc aligned_alloc dio_file_open dio_file_create
   target_link_options(robust_faults PRIVATE -Wl,--wrap=${symbol})
 endforeach()
 dumpio_script(robust_faults "sanitize" robust/truncate.py --faults=$<TARGET_FILE:robust_faults>)
+# Faults of the system, put into the tools as they are: not into those with a sanitizer's allocator.
+if(NOT DUMPIO_SANITIZE AND NOT DUMPIO_STATIC AND CMAKE_SYSTEM_PROCESSOR STREQUAL "x86_64")
+  add_library(robust_preload MODULE robust/preload.c)
+  target_link_libraries(robust_preload PRIVATE ${CMAKE_DL_LIBS})
+  target_compile_options(robust_preload PRIVATE -Wno-missing-prototypes -Wno-pedantic)
+  set_target_properties(robust_preload PROPERTIES C_VISIBILITY_PRESET default)
+  dumpio_script(robust_syscalls "" robust/syscalls.py --preload=$<TARGET_FILE:robust_preload>)
+  dumpio_script(robust_kills "full" robust/syscalls.py --preload=$<TARGET_FILE:robust_preload>
+                --kills=200 --every elf-kdump zst crypt-d filter)
+endif()
 dumpio_script(rules "" rules/rules.py)
 dumpio_script(new_format "" robust/toy.sh)
 # Published vectors of the age format; where they are, $DUMPIO_TEST_AGE_VECTORS says.

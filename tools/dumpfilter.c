@@ -324,36 +324,47 @@ static int dump_dmesg(struct filter_request *r, struct dumpio_dump *d, const cha
     return EXIT_ERROR;
 }
 
+/* The command line; -1 to go on, else the exit code. */
+static int take_arguments(struct filter_request *r, struct opt_parse *p, const char **out)
+{
+    int id, code;
+    while ((id = opt_next(p)) != OPT_DONE)
+        if ((code = any_option(r, id, p->arg)) != -1)
+            return code == -2 ? EXIT_USAGE : code;
+    if (!asks_for_something(r))
+        return opt_usage_error(&spec, "what shall be left out? -d LEVEL or --exclude=CLASSES");
+    return operands(r, p, out);
+}
+
+static int open_and_filter(struct filter_request *r, const struct opt_parse *p, const char *out)
+{
+    struct dumpio_dump *d = NULL;
+    struct dumpio_error err = {0};
+    if (!r->out.convert.format)
+        output_format(&r->ui, &r->out, "kdump");
+    r->out.convert.force = r->ui.force;
+    if (dumpio_open(&d, (const char *const *)p->operands, (size_t)p->n_operands, &r->ui.open,
+                    &r->ui.env, &err))
+        return ui_error(&r->ui, &err);
+    int code = r->dump_dmesg ? dump_dmesg(r, d, out) : filter(r, d, out);
+    dumpio_close(d);
+    return ui_finish_stdout(&r->ui, code);
+}
+
 static int dumpfilter_main(int argc, char **argv)
 {
     struct filter_request r = {.out.convert.level = DUMPIO_LEVEL_DEFAULT};
     struct opt_parse p;
-    const char *out;
-    int id, code;
+    const char *out = NULL;
     ui_start(&r.ui, &spec);
     filter_note_options(&r, argc, argv);
     opt_start(&p, &spec, argc, argv);
-    while ((id = opt_next(&p)) != OPT_DONE)
-        if ((code = any_option(&r, id, p.arg)) != -1)
-            return code == -2 ? EXIT_USAGE : code;
-    if (!asks_for_something(&r))
-        return opt_usage_error(&spec, "what shall be left out? -d LEVEL or --exclude=CLASSES");
-    if ((code = operands(&r, &p, &out)) != -1)
-        return code;
-    if (!r.out.convert.format)
-        output_format(&r.ui, &r.out, "kdump");
-    r.out.convert.force = r.ui.force;
-
-    struct dumpio_dump *d = NULL;
-    struct dumpio_error err = {0};
-    if (dumpio_open(&d, (const char *const *)p.operands, (size_t)p.n_operands, &r.ui.open,
-                    &r.ui.env, &err))
-        return ui_error(&r.ui, &err);
-    code = r.dump_dmesg ? dump_dmesg(&r, d, out) : filter(&r, d, out);
-    dumpio_close(d);
+    int code = take_arguments(&r, &p, &out);
+    if (code == -1)
+        code = open_and_filter(&r, &p, out);
     sets_free_ranges(&r.only);
     sets_free_ranges(&r.drop);
-    return ui_finish_stdout(&r.ui, code);
+    return code;
 }
 
 const struct tool tool_dumpfilter = {&spec, dumpfilter_main};

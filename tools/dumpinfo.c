@@ -96,24 +96,31 @@ static int walk_map(struct findings *f, struct dumpio_error *err)
     return rc == DUMPIO_END ? 0 : rc;
 }
 
-static void find_kernel(struct findings *f)
+/* That there is none is no error, want of memory to look for it is. */
+static int find_kernel(struct findings *f, struct dumpio_error *err)
 {
     struct dumpio_error why = {0};
-    dumpio_explore(f->dump, &why);
+    int rc = dumpio_explore(f->dump, &why);
+    if (rc || why.status == DUMPIO_E_NOMEM) {
+        *err = why;
+        return why.status;
+    }
     f->kernel_found = why.status == 0;
     snprintf(f->kernel_why, sizeof f->kernel_why, "%s", why.message);
     size_t len;
     const char *v = dumpio_vmcoreinfo(f->dump, "KERNELOFFSET", &len);
     f->has_kaslr = v != NULL;
     f->kaslr = v ? strtoull(v, NULL, 16) : 0;
+    return 0;
 }
 
 static int gather(struct ui *ui, struct findings *f, bool quick)
 {
     struct dumpio_error err = {0};
     f->info = dumpio_get_info(f->dump);
-    find_kernel(f);
-    int rc = walk_map(f, &err);
+    int rc = find_kernel(f, &err);
+    if (!rc)
+        rc = walk_map(f, &err);
     if (!rc && !quick) {
         rc = dumpio_verify(f->dump, 0, NULL, NULL, &f->pages, &ui->env, &err);
         f->counted = !rc;
@@ -151,14 +158,18 @@ static int print_vmcoreinfo(struct ui *ui, struct dumpio_dump *d)
 
 static int print_findings(struct ui *ui, struct findings *f, bool quick)
 {
+    struct dumpio_error err = {0};
     int code = gather(ui, f, quick);
     if (code)
         return code;
     f->to = stdout;
+    f->map_error = &err;
     if (ui->json)
         print_json(f);
     else
         print_text(f);
+    if (err.status)
+        return ui_error(ui, &err);
     return f->lost || f->pages.lost_pages ? EXIT_LOST : EXIT_WHOLE;
 }
 

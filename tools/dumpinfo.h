@@ -20,6 +20,7 @@ struct findings {
     bool has_kaslr, kernel_found;
     char kernel_why[480];               /* why the page tables cannot be used */
     bool ranges, notes;
+    struct dumpio_error *map_error;     /* set when the ranges could not be listed to their end */
     FILE *to;
 };
 

@@ -137,7 +137,7 @@ static void json_ranges(struct json *j, const struct findings *f)
     struct dumpio_run run;
     uint64_t at = 0;
     json_open(j, "ranges", '[');
-    while (!dumpio_next_run(f->dump, at, &run, NULL)) {
+    while (!dumpio_next_run(f->dump, at, &run, f->map_error)) {
         json_open(j, NULL, '{');
         json_hex(j, "start", run.start);
         json_hex(j, "end", run.end);

@@ -129,7 +129,7 @@ static void print_ranges(const struct findings *f)
     struct dumpio_run run;
     uint64_t at = 0;
     fputs("\nranges of physical memory\n", f->to);
-    while (!dumpio_next_run(f->dump, at, &run, NULL)) {
+    while (!dumpio_next_run(f->dump, at, &run, f->map_error)) {
         fprintf(f->to, "  0x%012llx-0x%012llx  %-8s  %s\n", (unsigned long long)run.start,
                 (unsigned long long)run.end, kind_name(run.kind), ui_size(run.end - run.start));
         at = run.end;

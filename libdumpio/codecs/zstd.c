@@ -9,7 +9,7 @@
  * has no such entry, its level 3 for long inputs comes next.
  */
 #ifdef DUMPIO_HAVE_ZSTD_ADVANCED
-#define ZSTD_STATIC_LINKING_ONLY /* ZSTD_createCDict_advanced */
+#define ZSTD_STATIC_LINKING_ONLY /* ZSTD_initStaticCDict */
 #endif
 #include <zstd.h>
 
@@ -28,7 +28,9 @@
 
 struct state {
     ZSTD_CCtx *pack;
-    ZSTD_CDict *tuned; /* of the default level only */
+    void *room;              /* of `tuned`, or */
+    ZSTD_CDict *made;        /* itself, where libzstd makes it */
+    const ZSTD_CDict *tuned; /* of the default level only */
     ZSTD_DCtx *expand;
 };
 
@@ -36,22 +38,30 @@ static void zstd_free(void *state)
 {
     struct state *s = state;
     ZSTD_freeCCtx(s->pack);
-    ZSTD_freeCDict(s->tuned);
+    free(s->room);
+    ZSTD_freeCDict(s->made);
     ZSTD_freeDCtx(s->expand);
     free(s);
 }
 
-static ZSTD_CDict *tuned(void)
-{
 #ifdef DUMPIO_HAVE_ZSTD_ADVANCED
+/* In memory of our own: libzstd's own ways to make one, up to 1.5.5, do not survive want of it. */
+static void tune(struct state *s)
+{
     const ZSTD_compressionParameters p = {.windowLog = 12, .chainLog = 12, .hashLog = 16,
                                           .searchLog = 1, .minMatch = 4, .strategy = ZSTD_fast};
-    return ZSTD_createCDict_advanced(NULL, 0, ZSTD_dlm_byRef, ZSTD_dct_rawContent, p,
-                                     ZSTD_defaultCMem);
-#else
-    return ZSTD_createCDict(NULL, 0, LEVEL_LONG);
-#endif
+    size_t size = ZSTD_estimateCDictSize_advanced(0, p, ZSTD_dlm_byRef);
+    s->room = malloc(size);
+    if (s->room)
+        s->tuned = ZSTD_initStaticCDict(s->room, size, NULL, 0, ZSTD_dlm_byRef,
+                                        ZSTD_dct_rawContent, p);
 }
+#else
+static void tune(struct state *s)
+{
+    s->tuned = s->made = ZSTD_createCDict(NULL, 0, LEVEL_LONG);
+}
+#endif
 
 static void *zstd_new(int level)
 {
@@ -61,7 +71,7 @@ static void *zstd_new(int level)
     s->pack = ZSTD_createCCtx();
     s->expand = ZSTD_createDCtx();
     if (level == LEVEL_DEFAULT)
-        s->tuned = tuned();
+        tune(s);
     if (s->pack && s->expand && (s->tuned || level != LEVEL_DEFAULT) &&
         !ZSTD_isError(ZSTD_CCtx_setParameter(s->pack, ZSTD_c_compressionLevel, level)) &&
         !ZSTD_isError(ZSTD_CCtx_setParameter(s->pack, ZSTD_c_checksumFlag, 1)))

@@ -77,9 +77,9 @@ int dio_fd_write(int fd, const char *name, uint64_t off, const void *buf, size_t
         ssize_t n = seek ? pwrite(fd, p, len, (off_t)off) : write(fd, p, len);
         if (n < 0 && errno == EINTR)
             continue;
-        if (n < 0)
-            return dio_fail_errno(err, errno, off, "%s: write of %zu bytes at 0x%llx", name, len,
-                                  (unsigned long long)off);
+        if (n <= 0) /* 0: it would never end */
+            return dio_fail_errno(err, n ? errno : EIO, off, "%s: write of %zu bytes at 0x%llx",
+                                  name, len, (unsigned long long)off);
         p += n;
         off += (uint64_t)n;
         len -= (size_t)n;
