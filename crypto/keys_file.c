@@ -152,7 +152,7 @@ static int memory_open(struct dio_bytes **out, const char *text, size_t len, con
 static int push(struct dio_bytes **b, const struct dio_layer *layer, const struct dio_keys *k,
                 const struct dumpio_env *env, struct dumpio_error *err)
 {
-    const struct dio_layer_options o = {DUMPIO_LEVEL_DEFAULT, k};
+    const struct dio_layer_options o = {.level = DUMPIO_LEVEL_DEFAULT, .keys = k};
     struct dio_bytes *above;
     int rc = layer->open(&above, *b, &o, env, err);
     if (!rc)

@@ -178,7 +178,7 @@ int dumpio_keygen(const char *path, int force, char recipient[DUMPIO_KEY_TEXT],
 static int push_in(struct dio_bytes **b, const struct dio_layer *layer, const struct dio_keys *k,
                    const struct dumpio_env *env, struct dumpio_error *err)
 {
-    const struct dio_layer_options o = {DUMPIO_LEVEL_DEFAULT, k};
+    const struct dio_layer_options o = {.level = DUMPIO_LEVEL_DEFAULT, .keys = k};
     struct dio_bytes *above;
     int rc = layer->open(&above, *b, &o, env, err);
     if (!rc)
@@ -261,7 +261,8 @@ static int create_sink(struct dio_out **out, const char *path,
 int dumpio_encrypt(const char *in, const char *out, const struct dumpio_crypt_options *options,
                    const struct dumpio_env *env, struct dumpio_error *err)
 {
-    const struct dio_layer_options lo = {DUMPIO_LEVEL_DEFAULT, options->keys->k};
+    const struct dio_layer_options lo = {.level = DUMPIO_LEVEL_DEFAULT,
+                                         .keys = options->keys->k};
     struct dio_file_in from;
     struct dio_out *below, *sink;
     uint64_t bytes;

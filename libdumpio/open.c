@@ -219,11 +219,22 @@ static bool is_sidecar(const struct dumpio_dump *d, const char *path)
     return false;
 }
 
+#define UNPACKED_FREE ((uint64_t)64 << 20) /* bytes that any file may be unpacked to */
+
+/* How much the containers of a file may give, whatever stands around each other in it. */
+static uint64_t unpacked_max(const struct dumpio_dump *d, uint64_t size)
+{
+    uint64_t times = d->options.max_expansion ? d->options.max_expansion : DUMPIO_EXPANSION_DEFAULT;
+    if (times == DUMPIO_EXPANSION_ANY || size > UINT64_MAX / times)
+        return 0;
+    return size * times > UNPACKED_FREE ? size * times : UNPACKED_FREE;
+}
+
 /* All files, joined where they are pieces of one, their containers undone. */
 static int open_parts(struct dumpio_dump *d, const char *const *paths, size_t n, uint8_t *head,
                       struct dumpio_error *err)
 {
-    const struct dio_layer_options o = {.keys = dio_keys_inside(d->options.keys)};
+    struct dio_layer_options o = {.keys = dio_keys_inside(d->options.keys)};
     bool flat = false;
     int rc = 0;
     for (size_t i = 0; i < n && !rc; i++) {
@@ -239,6 +250,7 @@ static int open_parts(struct dumpio_dump *d, const char *const *paths, size_t n,
         rc = join_pieces(d, head, err);
     for (size_t i = 0; i < d->n_parts && !rc; i++) {
         char names[DIO_STACK_NAMES];
+        o.max_unpacked = unpacked_max(d, d->parts[i]->size);
         rc = dio_stack_open(&d->parts[i], head, &o, &d->env, names, err);
         if (!i)
             memcpy(d->containers, names, sizeof names);

@@ -288,11 +288,10 @@ static int gzip_open(struct dio_bytes **out, struct dio_bytes *below,
                      const struct dio_layer_options *o, const struct dumpio_env *env,
                      struct dumpio_error *err)
 {
-    (void)o;
     struct reader r = {.env = env};
     if (inflateInit2(&r.z, -MAX_WBITS) != Z_OK)
         return dio_nomem(err, "unpacking gzip");
-    int rc = dio_unpack(out, below, &unpack_ops, &r, env, err);
+    int rc = dio_unpack(out, below, &unpack_ops, &r, o, env, err);
     inflateEnd(&r.z);
     return rc;
 }

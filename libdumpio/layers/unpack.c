@@ -7,6 +7,7 @@
 #include "unpack.h"
 
 #include "scratch.h"
+#include "../plug/codec.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,7 @@
 #define FEED (1u << 18)  /* bytes read at once */
 #define ROOM (1u << 20)  /* bytes unpacked at once */
 #define EXPANSION_MAX (UINT64_C(1) << 50)
+#define ZEROS_AS_ONE 16u /* bytes: they take time, but no room */
 
 int dio_feed_need(struct dio_feed *f, size_t n, bool *all, struct dumpio_error *err)
 {
@@ -40,6 +42,7 @@ struct unpacked {
     struct dio_bytes b;
     struct dio_bytes *below; /* kept for its name */
     struct dio_scratch s;
+    uint64_t max, counted; /* bytes that may be made; made so far, zeros for less */
 };
 
 static int unpacked_read_at(struct dio_bytes *b, uint64_t off, void *buf, size_t len, size_t *got,
@@ -64,6 +67,17 @@ struct progress {
     uint64_t packed, plain; /* places where the current unit starts */
 };
 
+static int check_expansion(struct unpacked *u, const uint8_t *p, size_t n, uint64_t at,
+                           struct dumpio_error *err)
+{
+    u->counted += n && dio_is_zero(p, n) ? n / ZEROS_AS_ONE : n;
+    if (u->counted <= u->max && u->s.size <= EXPANSION_MAX)
+        return 0;
+    return dio_fail(err, DUMPIO_E_LIMIT, at,
+                    "%s unpacks to more than %llu bytes, which no dump of its size should; "
+                    "--max-expansion allows more", u->b.name, (unsigned long long)u->max);
+}
+
 /* Step until the end, or an error. */
 static int steps(struct unpacked *u, struct dio_feed *in, const struct dio_unpack_ops *ops,
                  void *ctx, uint8_t *out, struct progress *unit, struct dumpio_error *err)
@@ -80,10 +94,9 @@ static int steps(struct unpacked *u, struct dio_feed *in, const struct dio_unpac
             return rc;
         if (what == DIO_STEP_UNIT)
             *unit = (struct progress){dio_feed_at(in), u->s.size};
-        if (u->s.size > EXPANSION_MAX)
-            return dio_fail(err, DUMPIO_E_LIMIT, dio_feed_at(in),
-                            "unpacks to more than %llu bytes",
-                            (unsigned long long)EXPANSION_MAX);
+        rc = check_expansion(u, out, made, dio_feed_at(in), err);
+        if (rc)
+            return rc;
     }
     return 0;
 }
@@ -124,7 +137,8 @@ static int fill(struct unpacked *u, const struct dio_unpack_ops *ops, void *ctx,
 }
 
 int dio_unpack(struct dio_bytes **out, struct dio_bytes *below, const struct dio_unpack_ops *ops,
-               void *ctx, const struct dumpio_env *env, struct dumpio_error *err)
+               void *ctx, const struct dio_layer_options *o, const struct dumpio_env *env,
+               struct dumpio_error *err)
 {
     struct dumpio_error e = {0};
     struct unpacked *u = calloc(1, sizeof *u);
@@ -139,6 +153,7 @@ int dio_unpack(struct dio_bytes **out, struct dio_bytes *below, const struct dio
     u->b.name = below->name;
     u->b.truncated = below->truncated;
     u->below = below;
+    u->max = o && o->max_unpacked ? o->max_unpacked : EXPANSION_MAX;
     dio_note(env, DUMPIO_NOTE,
              "%s: can only be unpacked from its start: unpacking it to a temporary file",
              below->name);

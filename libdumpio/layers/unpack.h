@@ -6,7 +6,7 @@
 #ifndef DIO_UNPACK_H
 #define DIO_UNPACK_H
 
-#include "../plug/bytes.h"
+#include "../plug/layer.h"
 
 #include <stdbool.h>
 
@@ -52,9 +52,10 @@ struct dio_unpack_ops {
  * A source of everything that ops make of `below`, by way of a temporary file; says so in a note.
  * Damage behind the first unit: the source ends there, `truncated`, with a warning; a file that is
  * cut likewise, and what the cut unit gave stays, though no checksum proves it. Takes `below` on
- * success only.
+ * success only. DUMPIO_E_LIMIT: more than o->max_unpacked bytes; of zeros, sixteen count as one.
  */
 int dio_unpack(struct dio_bytes **out, struct dio_bytes *below, const struct dio_unpack_ops *ops,
-               void *ctx, const struct dumpio_env *env, struct dumpio_error *err);
+               void *ctx, const struct dio_layer_options *o, const struct dumpio_env *env,
+               struct dumpio_error *err);
 
 #endif

@@ -524,11 +524,12 @@ static int xz_step(void *ctx, struct dio_feed *in, uint8_t *out, size_t room, si
 
 static const struct dio_unpack_ops unpack_ops = {"xz block", xz_step};
 
-static int unpack(struct dio_bytes **out, struct dio_bytes *below, const struct dumpio_env *env,
+static int unpack(struct dio_bytes **out, struct dio_bytes *below,
+                  const struct dio_layer_options *o, const struct dumpio_env *env,
                   struct dumpio_error *err)
 {
     struct stream x = {.s = LZMA_STREAM_INIT, .limit = memory(env), .env = env};
-    int rc = dio_unpack(out, below, &unpack_ops, &x, env, err);
+    int rc = dio_unpack(out, below, &unpack_ops, &x, o, env, err);
     lzma_index_hash_end(x.hash, NULL);
     lzma_end(&x.s);
     return rc;
@@ -538,7 +539,6 @@ static int xz_open(struct dio_bytes **out, struct dio_bytes *below,
                    const struct dio_layer_options *o, const struct dumpio_env *env,
                    struct dumpio_error *err)
 {
-    (void)o;
     struct dio_blocks_options bo = {.truncated = 0};
     struct reader *r = calloc(1, sizeof *r);
     if (!r)
@@ -552,7 +552,7 @@ static int xz_open(struct dio_bytes **out, struct dio_bytes *below,
     if (!rc)
         return 0;
     reader_free(r);
-    return rc == DUMPIO_END ? unpack(out, below, env, err) : rc;
+    return rc == DUMPIO_END ? unpack(out, below, o, env, err) : rc;
 }
 
 #else

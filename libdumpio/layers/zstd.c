@@ -353,12 +353,13 @@ static int zstd_step(void *ctx, struct dio_feed *feed, uint8_t *out, size_t room
 static const struct dio_unpack_ops unpack_ops = {"zstd frame", zstd_step};
 
 static int unpack(struct dio_bytes **out, struct dio_bytes *below, int window,
-                  const struct dumpio_env *env, struct dumpio_error *err)
+                  const struct dio_layer_options *o, const struct dumpio_env *env,
+                  struct dumpio_error *err)
 {
     struct stream s = {new_context(window), window, false};
     if (!s.d)
         return dio_nomem(err, "unpacking zstd");
-    int rc = dio_unpack(out, below, &unpack_ops, &s, env, err);
+    int rc = dio_unpack(out, below, &unpack_ops, &s, o, env, err);
     ZSTD_freeDCtx(s.d);
     return rc;
 }
@@ -367,7 +368,6 @@ static int zstd_open(struct dio_bytes **out, struct dio_bytes *below,
                      const struct dio_layer_options *o, const struct dumpio_env *env,
                      struct dumpio_error *err)
 {
-    (void)o;
     struct reader *r = calloc(1, sizeof *r);
     if (!r)
         return dio_nomem(err, "a zstd file");
@@ -384,7 +384,7 @@ static int zstd_open(struct dio_bytes **out, struct dio_bytes *below,
     }
     int window = r->window_log;
     reader_free(r);
-    return rc == DUMPIO_END ? unpack(out, below, window, env, err) : rc;
+    return rc == DUMPIO_END ? unpack(out, below, window, o, env, err) : rc;
 }
 
 /* ---- the layer ------------------------------------------------------------------------------- */

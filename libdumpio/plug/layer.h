@@ -16,6 +16,7 @@ struct dio_keys; /* crypto's: identities to open with, recipients to encrypt for
 struct dio_layer_options {
     int level;                     /* DUMPIO_LEVEL_DEFAULT = the layer's */
     const struct dio_keys *keys;   /* NULL when there are none */
+    uint64_t max_unpacked;         /* bytes that opening may unpack, see unpack.h; 0 = any */
 };
 
 struct dio_layer {

@@ -59,6 +59,40 @@ ok [ "$(dumpverify --digest best.elf | cut -d' ' -f1)" = "$(dumpverify --digest 
 ok zstd -tq best.elf
 ok [ "$(stat -c %s best.elf)" -lt "$(($(stat -c %s usual.elf.zst) * 95 / 100))" ]
 
+# ---- bombs ------------------------------------------------------------------------------------------
+# A packed file may be 1000 times as large as it is, or 64 MiB; zeros, which take no room, more.
+bytes() { head -c "$1" /dev/zero | tr '\0' "$2"; }
+bytes 100M A | zstd -q >bomb.zst
+bytes 100M A | gzip -1 >bomb.gz # 230 times: 64 MiB and more
+bytes 100M A | xz -1 >bomb.xz
+bytes 100M A | zstd -q | gzip >bomb.zst.gz # each layer is held against the file's size
+bytes 100M '\0' | zstd -q >zeros.zst
+for bomb in bomb.zst bomb.xz bomb.zst.gz; do
+    expect 1 dumpinfo "$bomb"
+    has err "unpacks to more than 67108864 bytes"
+    has err "--max-expansion"
+    expect 1 dumpinfo --max-expansion=0 "$bomb"
+    has err "not a dump of a known format"
+    expect 1 dumpinfo --max-expansion=5000000 "$bomb"
+    has err "not a dump of a known format"
+done
+expect 1 dumpinfo bomb.gz
+has err "not a dump of a known format"
+expect 1 dumpinfo --max-expansion=200 bomb.gz
+has err "unpacks to more than"
+expect 1 dumpinfo zeros.zst
+has err "not a dump of a known format"
+expect 2 dumpinfo --max-expansion=many bomb.zst
+cp in.kdump nested
+for _ in 1 2 3 4 5 6 7 8; do
+    gzip -1c nested >more && mv more nested
+done
+ok same nested
+gzip -1c nested >deeper
+expect 1 dumpinfo deeper
+has err "more than 8 containers"
+rm -f bomb* zeros.zst nested deeper
+
 # ---- encrypted --------------------------------------------------------------------------------------
 expect 0 dumpconv --to=elf --encrypt-to="$me" in.kdump b.elf.zst.age
 expect 1 dumpinfo b.elf.zst.age

@@ -142,7 +142,7 @@ static const char *read_all(struct dio_bytes *b, uint8_t *out, size_t *len,
 static const char *outcome(const struct vector *v, uint8_t *out, size_t *len,
                            struct dumpio_error *err)
 {
-    const struct dio_layer_options o = {DUMPIO_LEVEL_DEFAULT, v->keys};
+    const struct dio_layer_options o = {.level = DUMPIO_LEVEL_DEFAULT, .keys = v->keys};
     struct dio_bytes *b = mem_source(v->data, v->len), *above;
     const char *result;
     *len = 0;

@@ -25,7 +25,7 @@ static void make_keys(struct dio_keys **k)
 
 static struct dio_layer_options with(const struct dio_keys *k)
 {
-    return (struct dio_layer_options){DUMPIO_LEVEL_DEFAULT, k};
+    return (struct dio_layer_options){.level = DUMPIO_LEVEL_DEFAULT, .keys = k};
 }
 
 static uint8_t plain_at(uint64_t i)
@@ -172,7 +172,7 @@ static void test_failing_sink(void)
     free(p);
     struct mem_result r = {0};
     struct dio_out *out, *sink = mem_sink(&r);
-    CHECK_EQ(dio_layer_age.create(&out, sink, &(struct dio_layer_options){0, other}, NULL, NULL),
+    CHECK_EQ(dio_layer_age.create(&out, sink, &(struct dio_layer_options){.keys = other}, NULL, NULL),
              DUMPIO_E_ARG); /* no recipient */
     CHECK_EQ(r.len, 0);
     sink->ops->discard(sink);

@@ -190,7 +190,7 @@ static struct buffer packed(const struct dio_layer *l, const uint8_t *p, size_t 
 {
     struct buffer to = {NULL, 0, 0};
     struct dumpio_env env = env_of(threads);
-    struct dio_layer_options o = {level, NULL};
+    struct dio_layer_options o = {.level = level, .keys = NULL};
     struct dumpio_error err = {0};
     struct dio_out *out, *below = sink_new(&to, UINT64_MAX);
     uint64_t pieces = 99;
@@ -302,7 +302,7 @@ static void test_levels(const struct dio_layer *l, const uint8_t *p, int low, in
     CHECK(sizes[1] < sizes[0]);
     for (int wrong = low - 1; wrong <= high + 1; wrong += high - low + 2) {
         struct buffer to = {NULL, 0, 0};
-        struct dio_layer_options o = {wrong, NULL};
+        struct dio_layer_options o = {.level = wrong, .keys = NULL};
         struct dio_out *out, *below = sink_new(&to, UINT64_MAX);
         struct dumpio_error err = {0};
         CHECK_EQ(l->create(&out, below, &o, NULL, &err), DUMPIO_E_ARG);
@@ -822,7 +822,7 @@ static void print_note(void *user, enum dumpio_level level, const char *text)
 static int drive_pack(char **a, struct dumpio_error *err)
 {
     struct dumpio_env env = {.note = print_note, .threads = (unsigned)atoi(a[2])};
-    struct dio_layer_options o = {strcmp(a[1], "-") ? atoi(a[1]) : DUMPIO_LEVEL_DEFAULT, NULL};
+    struct dio_layer_options o = {.level = strcmp(a[1], "-") ? atoi(a[1]) : DUMPIO_LEVEL_DEFAULT};
     const struct dio_layer *l = dio_layer_by_name(a[0]);
     const struct dio_file_out_options fo = {true, true};
     struct dio_file_in in = {NULL, -1};

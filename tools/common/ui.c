@@ -35,6 +35,8 @@ const struct opt ui_options[] = {
     {UI_FROM, "from", "FORMAT", "take the input as FORMAT; needed for raw only"},
     {UI_ARCH, "arch", "NAME", "architecture of a raw input"},
     {UI_PAGE_SIZE, "page-size", "BYTES", "page size of a raw input (default 4096)"},
+    {UI_MAX_EXPANSION, "max-expansion", "N", "unpack a container that must be unpacked whole to at\n"
+                                             "most N times its size (default 1000); 0 = any"},
     {UI_IDENTITY, "identity", "FILE", "open encrypted inputs with the identities in FILE; may be\n"
                                       "repeated. -i is the same where it means nothing else"},
     {'h', "help", NULL, "this text"},
@@ -217,6 +219,14 @@ static int set_number(struct ui *ui, const char *name, const char *arg, long lon
     return -1;
 }
 
+static int set_expansion(struct ui *ui, const char *arg)
+{
+    int code = set_number(ui, "max-expansion", arg, 1000000000, &ui->open.max_expansion);
+    if (code == -1 && !ui->open.max_expansion)
+        ui->open.max_expansion = DUMPIO_EXPANSION_ANY;
+    return code;
+}
+
 static int set_memory(struct ui *ui, const char *arg)
 {
     if (!sets_size(arg, &ui->env.memory_limit) || ui->env.memory_limit < MEMORY_MIN)
@@ -246,6 +256,7 @@ int ui_option(struct ui *ui, int id, const char *arg)
     case UI_FROM: ui->open.from = arg; return -1;
     case UI_ARCH: ui->open.arch = arg; return -1;
     case UI_PAGE_SIZE: return set_number(ui, "page-size", arg, 262144, &ui->open.page_size);
+    case UI_MAX_EXPANSION: return set_expansion(ui, arg);
     case 'i':
     case UI_IDENTITY: return add_identity(ui, arg);
     case 'h': opt_help(ui->spec); return ui_finish_stdout(ui, EXIT_WHOLE);

@@ -30,7 +30,10 @@ struct ui {
 /* The options that every tool has; ids below. */
 extern const struct opt ui_options[];
 
-enum { UI_PROGRESS = 300, UI_NO_PROGRESS, UI_JSON, UI_FROM, UI_ARCH, UI_PAGE_SIZE, UI_IDENTITY };
+enum {
+    UI_PROGRESS = 300, UI_NO_PROGRESS, UI_JSON, UI_FROM, UI_ARCH, UI_PAGE_SIZE, UI_IDENTITY,
+    UI_MAX_EXPANSION
+};
 
 void ui_start(struct ui *ui, const struct opt_spec *spec);
 /*

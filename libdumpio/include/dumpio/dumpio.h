@@ -198,6 +198,10 @@ struct dumpio_dump;
 
 struct dumpio_keys;
 
+/* Containers that must be unpacked whole: how many times the size of their file they may give. */
+#define DUMPIO_EXPANSION_DEFAULT 1000u
+#define DUMPIO_EXPANSION_ANY UINT32_MAX
+
 struct dumpio_open_options {
     const char *from;   /* format name; NULL = detect. Needed for "raw" only */
     const char *arch;   /* for formats that do not say: architecture; NULL = unknown */
@@ -206,6 +210,8 @@ struct dumpio_open_options {
                                lacks; NULL = none */
     const char *vmcoreinfo; /* file with a VMCOREINFO text, instead of the dump's; NULL = none */
     const struct dumpio_keys *keys; /* to open encrypted files with (dumpio/crypt.h); NULL = none */
+    uint32_t max_expansion; /* 0 = DUMPIO_EXPANSION_DEFAULT. 64 MiB are always allowed, and of
+                               zeros, which take no room, sixteen times as much */
 };
 
 /*
