@@ -6,6 +6,7 @@
 #include "fuzz.h"
 #include "io/io.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -320,9 +321,16 @@ int __wrap_dio_file_open(struct dio_file_in *in, const char *path, struct dumpio
 int __wrap_dio_file_create(struct dio_out **out, const char *path,
                            const struct dio_file_out_options *o, struct dumpio_error *err);
 
+/* One of fuzz_files? */
+static bool is_file(const char *path)
+{
+    return path[0] >= '0' && path[0] <= *FUZZ_OUTPUT && !path[1];
+}
+
 int __wrap_dio_file_open(struct dio_file_in *in, const char *path, struct dumpio_error *err)
 {
-    (void)err;
+    if (!is_file(path))
+        return dio_fail_errno(err, ENOENT, DUMPIO_NO_OFFSET, "no such file in memory");
     *in = (struct dio_file_in){fuzz_source(&fuzz_files[path[0] - '0']), -1};
     return 0;
 }
@@ -331,7 +339,8 @@ int __wrap_dio_file_create(struct dio_out **out, const char *path,
                            const struct dio_file_out_options *o, struct dumpio_error *err)
 {
     (void)o;
-    (void)err;
+    if (!is_file(path))
+        return dio_fail_errno(err, ENOENT, DUMPIO_NO_OFFSET, "no such file in memory");
     *out = fuzz_sink(&fuzz_files[path[0] - '0']);
     return 0;
 }

@@ -199,6 +199,157 @@ def from_classify(seeds):
                   bytes([rng.randrange(ERAS), rng.randrange(32)]) + b"".join(ops))
 
 
+def from_layers(seeds):
+    """Containers by other programs' and Python's packers: members, frames, blocks, index, cut ones."""
+    text = b"".join(b"kernel %d " % (i % 61) for i in range(3000))
+    plain = {"empty": b"", "text": text, "zeros": bytes(70000), "mixed": text[:5000] + bytes(9000)}
+    commands = [(0, "zstd", ["zstd", "-qc"]), (0, "zstd-check-long", ["zstd", "-qc19", "--long=27"]),
+                (0, "zstd-nocheck", ["zstd", "-qc1", "--no-check"]),
+                (1, "gzip", ["gzip", "-c"]), (1, "gzip-1", ["gzip", "-1nc"]),
+                (2, "xz", ["xz", "-qc"]), (2, "xz-blocks", ["xz", "-qc", "--block-size=4096"]),
+                (2, "xz-crc32-bcj", ["xz", "-qc", "-C", "crc32", "--x86", "--lzma2=preset=1"]),
+                (2, "xz-sha-delta", ["xz", "-qc", "-C", "sha256", "--delta=dist=8", "--lzma2"])]
+    for number, name, command in commands:
+        for kind, data in plain.items():
+            packed = subprocess.run(command, input=data, stdout=subprocess.PIPE, check=True).stdout
+            head = bytes([number])
+            seeds.add("layer", "%s-%s" % (name, kind), head + shorten(packed))
+            seeds.add("layer", "%s-%s-twice" % (name, kind), head + shorten(packed + packed))
+            seeds.add("layer", "%s-%s-cut" % (name, kind), head + shorten(packed[:-5]))
+            seeds.add("layer", "%s-%s-tail" % (name, kind), head + shorten(packed + b"tail\0\0\0\0"))
+    skippable = struct.pack("<II", 0x184d2a53, 5) + b"hello"
+    frame = subprocess.run(["zstd", "-qc"], input=text, stdout=subprocess.PIPE, check=True).stdout
+    seeds.add("layer", "zstd-skippable", b"\0" + skippable + frame + skippable + frame)
+    for number in range(3):
+        for kind, data in plain.items():
+            seeds.add("layer", "pack%d-%s" % (number, kind), bytes([number | 0x80]) + shorten(data))
+
+
+def layers_of_dumpio(seeds, build, scratch):
+    """The seekable files that dumpio writes itself."""
+    path = os.path.join(scratch, "plain")
+    with open(path, "wb") as f:
+        f.write(b"".join(b"page %d " % i for i in range(900)) * 90)
+    for number, suffix in enumerate(["zst", "gz", "xz"]):
+        out = path + "." + suffix
+        subprocess.run([os.path.join(build, "tools", "dumpio"), "dumpconv", "-qf", "--from=raw",
+                        "--to=raw", path, out], check=True)
+        seeds.add("layer", "own-" + suffix, bytes([number]) + shorten(read(out)))
+
+
+AGE_TASKS = {"open": 0, "armor": 1, "identities": 2, "recipients": 3, "edit": 4, "rewrap": 5}
+
+
+def keys():
+    """The strings of age_keys.h by name."""
+    with open(os.path.join(HERE, "age_keys.h"), encoding="ascii") as f:
+        text = f.read()
+    found = {}
+    for name, body in re.findall(r"static const char (\w+)\[\] =((?:\s+\".*\"\n?)+);", text):
+        found[name] = "".join(re.findall(r'"(.*)"', body)).replace("\\n", "\n")
+    return found
+
+
+def from_age(seeds, build, scratch):
+    known = keys()
+    tool = [os.path.join(build, "tools", "dumpio"), "dumpcrypt", "-e"]
+    recipients = [known[k] for k in sorted(known) if k.endswith("recipient")]
+    for i, who in enumerate([[r] for r in recipients] + [recipients]):
+        for size in (0, 1, 700, 65536, 66000):
+            for armor in ([], ["-a"]):
+                data = subprocess.run(tool + armor + [a for r in who for a in ("-r", r)],
+                                      input=bytes(size), stdout=subprocess.PIPE, check=True).stdout
+                if size >= 65536: # ciphertext does not get shorter: only its head and tail
+                    data = data[:3000]
+                task = "armor" if armor else "open"
+                name = "%d-%d" % (i, size)
+                seeds.add("age", task + name, bytes([AGE_TASKS[task]]) + shorten(data))
+                if not armor:
+                    seeds.add("age", "rewrap" + name, bytes([AGE_TASKS["rewrap"]]) + shorten(data))
+    for name, text in known.items():
+        task = "identities" if name.endswith("identity") else "recipients"
+        seeds.add("age", name, bytes([AGE_TASKS[task]]) + text.encode() + b"\n# a comment\n\n")
+    for options in (["ed25519", "-N", "pass", "-a", "1"], ["rsa", "-N", "", "-m", "PEM"],
+                    ["ecdsa", "-N", ""], ["rsa", "-N", "", "-m", "PKCS8"]):
+        path = os.path.join(scratch, "key-%s-%d" % (options[0], seeds.count))
+        subprocess.run(["ssh-keygen", "-q", "-C", "", "-f", path, "-t"] + options, check=True)
+        seeds.add("age", os.path.basename(path), bytes([AGE_TASKS["identities"]]) + read(path))
+        seeds.add("age", os.path.basename(path) + ".pub",
+                  bytes([AGE_TASKS["recipients"]]) + read(path + ".pub"))
+    rng = random.Random(3)
+    for i in range(60):
+        edits = b"".join(struct.pack("<HBB", rng.randrange(0, 1 << rng.randrange(4, 17)),
+                                     rng.choice([0, 0, 1, 4, 0x81, 0xc1, 0x84]),
+                                     rng.choice([0, 1, 0x20, 0xff])) for _ in range(4))
+        seeds.add("age", "edit%d" % i, bytes([AGE_TASKS["edit"]]) + edits +
+                  shorten(bytes(rng.choice([0, 1, 16, 5000, 65535, 65536, 65537, 140000]))))
+
+
+IMAGE = r"""
+typedef unsigned long word;
+struct list_head { struct list_head *next, *prev; };
+struct page { word flags; union { struct { struct list_head lru; void *mapping; word index, private;
+    }; struct { word compound_head; unsigned char compound_dtor, compound_order; }; };
+    union { int _mapcount; unsigned page_type; }; int _refcount; } one;
+struct zone { word vm_stat[4]; struct { struct list_head free_list[3]; word nr; } free_area[11];
+    word spanned_pages; };
+struct pglist_data { struct zone node_zones[3]; int nr_zones, node_id; word node_start_pfn,
+    node_spanned_pages; struct page *node_mem_map; } contig_page_data;
+struct mem_section { word section_mem_map; } *mem_section[16];
+enum pageflags { PG_locked, PG_lru = 4, PG_private = 13, PG_swapcache = 10, PG_slab = 9,
+    PG_swapbacked = 19, PG_head = 16, PG_hwpoison = 23 } which;
+enum zone_stat_item { NR_FREE_PAGES = 1 } item;
+struct uts { char sysname[65], nodename[65], release[65], version[65], machine[65]; };
+struct { int kref; struct uts name; } init_uts_ns = { 2, { "Linux", "n", "%s", "#1 SMP", "m" } };
+const char linux_banner[] = "Linux version %s (who@where) (gcc) #1 SMP Thu Jan 1 00:00:00 UTC 1970\n";
+word swapper_pg_dir[16], log_buf_len; char *log_buf;
+void _stext(void) { which = PG_lru; item = NR_FREE_PAGES; }
+"""
+
+
+def from_images(seeds, scratch):
+    """Small programs that look like a kernel, with types in several encodings."""
+    source = os.path.join(scratch, "image.c")
+    told = b"OSRELEASE=5.10.0\nSYMBOL(_stext)=%x\nKERNELOFFSET=1000000\n" % 0xffffffff82000000
+    for i, options in enumerate((["-gdwarf-4"], ["-gdwarf-5"], ["-gdwarf-5", "-gz"], ["-gdwarf-2"],
+                                 ["-gdwarf-4", "-m32"], ["-gdwarf-5", "-gsplit-dwarf"], ["-g0"],
+                                 ["-gdwarf-4", "-fdebug-types-section"], ["-gdwarf-4", "-Wl,-s"])):
+        with open(source, "w", encoding="ascii") as f:
+            f.write(IMAGE.replace("%s", ["5.10.0", "2.6.9"][i % 2]))
+        out = os.path.join(scratch, "image")
+        subprocess.run(["gcc", "-O0", "-nostdlib", "-static", "-no-pie", "-fno-pic", "-w",
+                        "-fno-asynchronous-unwind-tables", "-Wl,-e,_stext", "-Wl,--build-id",
+                        "-Wl,-z,max-page-size=64", "-o", out, source] + options, check=True,
+                       cwd=scratch)
+        image = shorten(read(out))
+        seeds.add("vmlinux", "image%d" % i, image)
+        seeds.add("vmlinux", "image%d-told" % i, image + MARK + b"\1\0\0" + told)
+
+
+COMMANDS = ["--help", "--list", "--to=elf 0 4", "--to=kdump:zstd -l 3 -T 2 0 4", "-fqv -M 1M 0 4",
+            "--to=raw --wrap=zst,gz 0 4", "--info --json 0", "-d 31 0 4", "--dry-run -d 1 --json 0",
+            "--exclude=zero,free 0 4", "-d 11,31 --max-size=1.5G 0 4", "-x 1 -i 2 -E 0 4", "keygen",
+            "--only=0x1000-0x2000,4096-8192 0 4", "--exclude-range=0-0xfff 0 4", "--redact -d 1 0 4",
+            "-e -r age1 -o 4 0", "-d -i 3 -o 4 0", "inspect --json 0", "rewrap -i 0 -o 4 0", "-- 0 4",
+            "--quick --ranges --notes --json 0", "--map 0", "--map=9 0", "--mem-usage --json 0",
+            "--dmesg 0", "--vmcoreinfo 0", "--map --color=always 0", "--digest 0", "0 0", "--json --lost 0", "--from=raw --arch=x86_64 0 4",
+            "--page-size=65536 --from=raw 0", "--threads=999999999999 0", "-vvv --progress=json 0 4"]
+WORDS = ["0", "1.5G", "500MiB", "1e300", "0x10", "18446744073709551615", "31", "11,31,0", "zero",
+         "zero,cache,private,user,free,freed,hwpoison,offline", "0-1", "0x0-0xffffffffffffffff",
+         "4096-8192,0x1000-0x2000,1-2,2-3", "7-7", "0x-1", "99999999999999999999-1"]
+
+
+def from_options(seeds, folder):
+    dump = min((parts[0] for _, parts in dumps(folder)), key=lambda p: len(shorten(p)))
+    for tool in range(5):
+        for i, line in enumerate(COMMANDS):
+            seeds.add("options", "tool%d-%d" % (tool, i),
+                      bytes([tool]) + line.replace(" ", "\n").encode() + MARK + b"\1\0\0" +
+                      shorten(dump))
+    for i, word in enumerate(WORDS):
+        seeds.add("options", "word%d" % i, b"\5" + word.encode())
+
+
 def main(args):
     if len(args) > 1 and args[0] == "--shorten":
         sys.stdout.buffer.write((MARK + b"\1\0\0").join(shorten(read(p)) for p in args[1:]))
@@ -214,6 +365,11 @@ def main(args):
         from_dumps(seeds, folder, build, scratch)
         from_codecs(seeds)
         from_classify(seeds)
+        from_layers(seeds)
+        layers_of_dumpio(seeds, build, scratch)
+        from_age(seeds, build, scratch)
+        from_images(seeds, scratch)
+        from_options(seeds, folder)
         from_worlds(seeds, build, scratch)
     print("%d seeds" % seeds.count)
     return 0
