@@ -104,7 +104,7 @@ static int choose_codec(struct conversion *c, struct dumpio_error *err)
         bool plain = !f->codecs && !strcmp(wish, "none");
         fc = dio_format_codec(f, wish, NULL);
         if (!fc && !plain)
-            return dio_format_bad_codec(f, wish, err);
+            return dio_no_such_codec(f, wish, err);
     } else if (f->codecs && dio_stack_packs(c->where->path, c->options->wrap)) {
         fc = dio_format_codec(f, "none", NULL);
     } else if (f->codecs) {

@@ -243,6 +243,15 @@ static void reorder(struct dio_merge *g, const char **list)
             list[g->n++] = g->found[k];
 }
 
+int dio_merge_as_it_was(const struct dio_merge *g, struct dumpio_error *err)
+{
+    const struct dumpio_convert_options *c = g->o->convert;
+    if (!c || !(c->format || c->codec || c->wrap || c->keys || c->flatten || c->ram_only))
+        return 0;
+    return dio_fail(err, DUMPIO_E_ARG, DUMPIO_NO_OFFSET, "these are pieces of a file, and are joined "
+                    "to what it was: convert it afterwards");
+}
+
 /* ---- all -------------------------------------------------------------------------------------------- */
 
 static int with_manifest(struct dio_merge *g, const char **list, struct dumpio_error *err)
@@ -251,6 +260,8 @@ static int with_manifest(struct dio_merge *g, const char **list, struct dumpio_e
     int rc = check_manifest(&g->m, err);
     for (size_t i = 0; i < g->m.n_parts; i++)
         g->ticker.p.total += (bytes ? 2 : 1) * g->m.parts[i].size;
+    if (!rc && bytes)
+        rc = dio_merge_as_it_was(g, err);
     if (!rc && bytes) {
         const struct dio_manifest_part *last = &g->m.parts[g->m.n_parts - 1];
         g->m.file_size = last->offset + last->size;

@@ -240,7 +240,9 @@ int dio_merge_plain(struct dio_merge *g, struct dumpio_error *err)
         return dio_fail(err, DUMPIO_E_FORMAT, DUMPIO_NO_OFFSET, "none of the %zu files begins like "
                         "a dump or a container, and there is no manifest: the first part is "
                         "missing, or these are no parts", g->n);
-    rc = invent(g, first, err);
+    rc = dio_merge_as_it_was(g, err);
+    if (!rc)
+        rc = invent(g, first, err);
     if (!rc)
         rc = dio_file_create(&g->sink, g->out, &how, err);
     if (rc)

@@ -109,8 +109,8 @@ static int check_names(const struct dumpio_split_options *o, struct dumpio_error
     if (o->name && !number_field(o->name, &len, &width))
         return dio_fail(err, DUMPIO_E_ARG, DUMPIO_NO_OFFSET,
                         "%s: a name of parts has one %%d, for example x.part%%03d", o->name);
-    if (!o->name && (!o->prefix || !*o->prefix))
-        return dio_fail(err, DUMPIO_E_ARG, DUMPIO_NO_OFFSET, "the parts need a name");
+    if (!o->name && (!o->prefix || !*o->prefix || !strcmp(o->prefix, "-")))
+        return dio_fail(err, DUMPIO_E_ARG, DUMPIO_NO_OFFSET, "parts are files, and need a name");
     return 0;
 }
 

@@ -104,6 +104,8 @@ int dio_merge_resume(struct dio_merge *g, struct dumpio_error *err);
 /* By bytes, with a manifest (behind dio_merge_resume) and without. */
 int dio_merge_bytes(struct dio_merge *g, struct dumpio_error *err);
 int dio_merge_plain(struct dio_merge *g, struct dumpio_error *err);
+/* Pieces of a file are joined to what it was: DUMPIO_E_ARG for options that would change it. */
+int dio_merge_as_it_was(const struct dio_merge *g, struct dumpio_error *err);
 /* Dumps: a split set, or a union. */
 int dio_merge_memory(struct dio_merge *g, struct dumpio_error *err);
 

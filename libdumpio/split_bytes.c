@@ -144,7 +144,7 @@ static int split_bytes(const char *path, const struct dumpio_split_options *o,
         return rc;
     c.block = malloc(DIO_COPY_BLOCK);
     rc = c.block ? cut_up(&c, env, err) : dio_nomem(err, "a buffer");
-    *result = (struct dumpio_split_result){(uint32_t)c.parts.m.n_parts, c.parts.m.file_size, 0, 0};
+    *result = (struct dumpio_split_result){(uint32_t)c.parts.m.n_parts, c.parts.m.file_size, {0}};
     rc = dio_parts_end(&c.parts, rc, err);
     if (!rc)
         rc = dio_tick(&c.ticker, 1, err);
@@ -190,8 +190,7 @@ static int split_conversion(struct dumpio_dump *dump, const struct dumpio_split_
     free(stem);
     if (!rc)
         rc = dio_parts_name_contents(&p.parts, dump, &convert, err);
-    *result = (struct dumpio_split_result){(uint32_t)p.parts.m.n_parts, p.parts.m.file_size,
-                                           r.pages, r.lost_pages};
+    *result = (struct dumpio_split_result){(uint32_t)p.parts.m.n_parts, p.parts.m.file_size, r};
     return dio_parts_end(&p.parts, rc, err);
 }
 

@@ -43,6 +43,7 @@ struct split {
     uint64_t weight;               /* of all cells */
     double ratio;                  /* bytes of output for one of weight, as seen so far */
     struct dio_parts parts;
+    bool whole_map;                /* every part has the page map of the whole dump */
     char *stem;                    /* of their names, for the suffixes of containers */
     struct dumpio_split_result *result;
     struct dumpio_env part_env;    /* its progress counts over all parts */
@@ -232,9 +233,20 @@ static int convert(struct split *s, size_t from, size_t to, struct dumpio_conver
 
 static void count_part(struct split *s, const struct dumpio_convert_result *r)
 {
-    s->result->pages += r->pages;
-    s->result->lost_pages += r->lost_pages;
+    struct dumpio_convert_result *sum = &s->result->dump;
+    bool own = !s->whole_map; /* what the map says is of the part alone */
+    sum->pages += r->pages;
+    sum->zero_pages += r->zero_pages;
+    sum->passed_pages += r->passed_pages;
+    sum->shared_pages += r->shared_pages;
+    sum->lost_pages += r->lost_pages;
+    sum->dropped_pages = r->dropped_pages;
+    for (unsigned i = 0; i < DUMPIO_CLASSES; i++)
+        sum->excluded_pages[i] = r->excluded_pages[i] + (own ? sum->excluded_pages[i] : 0);
+    sum->range_pages = r->range_pages + (own ? sum->range_pages : 0);
+    sum->unknown_pages = r->unknown_pages + (own ? sum->unknown_pages : 0);
     s->result->bytes += s->parts.m.parts[s->parts.m.n_parts - 1].size;
+    sum->out_bytes = s->result->bytes;
     s->done += s->at_hand;
     s->at_hand = 0;
 }
@@ -288,7 +300,7 @@ static uint64_t fixed_bytes(const struct split *s)
 {
     const struct dumpio_info *i = s->dump->info;
     uint64_t unit = i->page_size ? i->page_size : i->unit;
-    if (!(dio_format_by_name(s->convert.format)->flags & DIO_FORMAT_SPLITS))
+    if (!s->whole_map)
         return 64u << 10;
     return s->total / unit * DESC + i->end_addr / unit / 4 + 16 * unit;
 }
@@ -354,6 +366,7 @@ static int choose_target(struct split *s, struct dumpio_error *err)
     if (!(f->holds & DIO_HOLDS_ABSENT))
         return dio_fail(err, DUMPIO_E_ARG, DUMPIO_NO_OFFSET, "%s cannot tell memory of other parts "
                         "from zeros: parts by memory need another format", f->name);
+    s->whole_map = f->flags & DIO_FORMAT_SPLITS;
     s->convert.force |= o->force;
     s->convert.no_sync |= o->no_sync;
     if (s->convert.filter)

@@ -3,19 +3,16 @@
  * dumpmerge: the parts of a dump, or of any file, joined and proved.
  */
 #include "common/json.h"
-#include "common/target.h"
-#include "common/ui.h"
+#include "common/output.h"
 #include "tools.h"
 
 #include <dumpio/parts.h>
 #include <stdio.h>
 
-enum { SALVAGE = 400, NO_SYNC };
+enum { SALVAGE = 400 };
 
 static const struct opt options[] = {
     {SALVAGE, "salvage", NULL, "write what there is; what is lost is listed (exit status 3)"},
-    {'t', "to", "FORMAT[:CODEC]", "of the output, when the parts are dumps; default: as the parts"},
-    {NO_SYNC, "no-sync", NULL, "do not wait for the disk"},
     {0, NULL, NULL, NULL},
 };
 
@@ -25,11 +22,13 @@ static const struct opt_spec spec = {
     .usage = "dumpmerge [OPTIONS] PART... OUT\n"
              "dumpmerge [OPTIONS] -o OUT PART...",
     .own = options,
+    .output = output_options,
     .more = ui_options,
     .notes =
         "Parts of dumpsplit in any order, by bytes or by memory; sets of makedumpfile --split; dumps\n"
         "of one machine that cover different memory. The manifest is found beside the parts, or is\n"
-        "one of the files given. Parts that are missing, damaged, foreign or there twice are named\n"
+        "one of the files given. What is joined from dumps is written as dumpconv would, by default in\n"
+        "the format of the parts; what is joined by bytes is what it was. Parts that are missing, damaged, foreign or there twice are named\n"
         "before anything is written. After an interruption the same call goes on behind what\n"
         "OUT.dumpmerge has, which is proved by the manifest first.\n\n"
         "Exit status: 0 done, 1 error, 2 usage, 3 salvaged, and something is lost.",
@@ -62,50 +61,54 @@ static void report(const struct ui *ui, const struct dumpio_merge_result *r)
     json_close(&j, '}');
 }
 
-static int merge(struct ui *ui, struct dumpio_merge_options *o, char **paths, int n,
-                 const char *out)
+struct request {
+    struct ui ui;
+    struct output out;
+    struct dumpio_merge_options merge;
+};
+
+static int merge(struct request *r, char **paths, int n, const char *out)
 {
-    struct dumpio_merge_result r;
+    struct dumpio_merge_result result;
     struct dumpio_error err = {0};
-    o->force = ui->force;
-    o->open = &ui->open;
+    struct dumpio_merge_options *o = &r->merge;
+    o->force = r->out.convert.force = r->ui.force;
+    o->no_sync = r->out.convert.no_sync;
+    o->open = &r->ui.open;
+    o->convert = &r->out.convert;
     o->lost = lost;
-    int rc = dumpio_merge((const char *const *)paths, (size_t)n, out, o, &r, &ui->env, &err);
-    ui_end_progress(ui);
+    int rc = dumpio_merge((const char *const *)paths, (size_t)n, out, o, &result, &r->ui.env, &err);
+    ui_end_progress(&r->ui);
     if (rc)
-        return ui_error(ui, &err);
-    report(ui, &r);
-    return ui_finish_stdout(ui, r.lost_bytes ? EXIT_LOST : EXIT_WHOLE);
+        return ui_error(&r->ui, &err);
+    report(&r->ui, &result);
+    return ui_finish_stdout(&r->ui, result.lost_bytes ? EXIT_LOST : EXIT_WHOLE);
+}
+
+static int option(struct request *r, int id, const char *arg)
+{
+    if (id == SALVAGE) {
+        r->merge.salvage = 1;
+        return -1;
+    }
+    int code = output_option(&r->ui, &r->out, id, arg);
+    return code != -2 ? code : ui_option(&r->ui, id, arg);
 }
 
 int dumpmerge_main(int argc, char **argv)
 {
-    struct ui ui;
+    struct request r = {.out.convert.level = DUMPIO_LEVEL_DEFAULT};
     struct opt_parse p;
-    struct dumpio_convert_options convert = {.level = DUMPIO_LEVEL_DEFAULT};
-    struct dumpio_merge_options o = {.convert = &convert};
-    struct target target = {0};
     int id, code;
-    ui_start(&ui, &spec);
+    ui_start(&r.ui, &spec);
     opt_start(&p, &spec, argc, argv);
-    while ((id = opt_next(&p)) != OPT_DONE) {
-        if (id == SALVAGE)
-            o.salvage = 1;
-        else if (id == NO_SYNC)
-            o.no_sync = 1;
-        else if (id == 't' && !target_parse(&target, p.arg))
-            return opt_usage_error(&spec, "%s is no format", p.arg);
-        else if (id != 't' && (code = ui_option(&ui, id, p.arg)) != -1)
+    while ((id = opt_next(&p)) != OPT_DONE)
+        if ((code = option(&r, id, p.arg)) != -1)
             return code == -2 ? EXIT_USAGE : code;
-    }
-    if (*target.format) {
-        convert.format = target.format;
-        convert.codec = target.codec;
-    }
-    const char *out = ui.output;
+    const char *out = r.ui.output;
     if (!out && p.n_operands > 1)
         out = p.operands[--p.n_operands];
     if (!out || !p.n_operands)
         return opt_usage_error(&spec, "parts and an output are needed");
-    return merge(&ui, &o, p.operands, p.n_operands, out);
+    return merge(&r, p.operands, p.n_operands, out);
 }

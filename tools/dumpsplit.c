@@ -3,26 +3,18 @@
  * dumpsplit: a dump, or any file, in several.
  */
 #include "common/json.h"
-#include "common/sets.h"
-#include "common/target.h"
-#include "common/ui.h"
+#include "common/split.h"
 #include "tools.h"
 
-#include <dumpio/parts.h>
 #include <stdio.h>
-#include <string.h>
-
-enum { SIZE = 400, PARTS, BY, NAME, ALIGN, NO_SYNC };
 
 static const struct opt options[] = {
-    {SIZE, "size", "SIZE", "parts of at most SIZE bytes (1G, 650M, ...)"},
-    {PARTS, "parts", "N", "N parts, equally large"},
-    {BY, "by", "HOW", "bytes (the default): one behind the other they are the file;\n"
-                      "memory: every part is a dump of a range of the memory"},
-    {NAME, "name", "PATTERN", "names of the parts, with %d or %03d for the number, instead of PREFIX"},
-    {'t', "to", "FORMAT[:CODEC]", "by memory: kdump or elf; default: as the input"},
-    {ALIGN, "align", "SIZE", "by memory: parts start at multiples of SIZE; default 4M"},
-    {NO_SYNC, "no-sync", NULL, "do not wait for the disk"},
+    {SPLIT_SIZE, "size", "SIZE", "parts of at most SIZE bytes (1G, 650M, ...)"},
+    {SPLIT_PARTS, "parts", "N", "N parts, equally large"},
+    {SPLIT_BY, "by", "HOW", "bytes (the default): one behind the other they are the file;\n"
+                            "memory: every part is a dump of a range of the memory"},
+    {SPLIT_NAME, "name", "PATTERN", "names with %d or %03d for the number, in place of PREFIX"},
+    {SPLIT_ALIGN, "align", "SIZE", "by memory: parts start at multiples of SIZE; default 4M"},
     {0, NULL, NULL, NULL},
 };
 
@@ -33,52 +25,30 @@ static const struct opt_spec spec = {
              "dumpsplit --size=SIZE|--parts=N --name=PATTERN [OPTIONS] IN\n"
              "dumpsplit --by=memory --size=SIZE|--parts=N [OPTIONS] IN... PREFIX",
     .own = options,
+    .output = output_options,
     .more = ui_options,
     .notes =
         "Writes PREFIX001, PREFIX002, ..., PREFIX.manifest.json and PREFIX.sha256. dumpmerge joins\n"
         "the parts and proves them; so do `cat PREFIX0*` for parts by bytes, `sha256sum -c`, and for\n"
-        "kdump parts by memory `makedumpfile --reassemble`; crash opens those as they are.\n\n"
+        "kdump parts by memory `makedumpfile --reassemble`; crash opens those as they are.\n"
+        "By bytes, --wrap and --encrypt-to go around the file before it is cut; by memory, around\n"
+        "every part.\n\n"
         "Exit status: 0 done, 1 error (nothing is left behind), 2 usage, 3 done, and the dump had\n"
         "lost pages.",
 };
 
 struct request {
-    struct dumpio_split_options o;
-    struct dumpio_convert_options convert;
-    struct target target;
+    struct ui ui;
+    struct output out;
+    struct dumpio_split_options split;
 };
 
-static int option(struct ui *ui, struct request *r, int id, const char *arg)
+static int option(struct request *r, int id, const char *arg)
 {
-    long long n;
-    switch (id) {
-    case SIZE:
-        return sets_size(arg, &r->o.size) ? -1
-                                          : opt_usage_error(&spec, "--size: %s is no size", arg);
-    case ALIGN:
-        return sets_size(arg, &r->o.align) ? -1
-                                           : opt_usage_error(&spec, "--align: %s is no size", arg);
-    case PARTS:
-        if (!opt_number(arg, 1, DUMPIO_PARTS_MAX, &n))
-            return opt_usage_error(&spec, "--parts: %s is no number from 1 to %u", arg,
-                                   DUMPIO_PARTS_MAX);
-        r->o.parts = (uint32_t)n;
-        return -1;
-    case BY:
-        if (strcmp(arg, "bytes") != 0 && strcmp(arg, "memory") != 0)
-            return opt_usage_error(&spec, "--by is bytes or memory, not %s", arg);
-        r->o.by = *arg == 'm' ? DUMPIO_SPLIT_MEMORY : DUMPIO_SPLIT_BYTES;
-        return -1;
-    case NAME: r->o.name = arg; return -1;
-    case NO_SYNC: r->o.no_sync = 1; return -1;
-    case 't':
-        if (!target_parse(&r->target, arg))
-            return opt_usage_error(&spec, "%s is no format", arg);
-        r->convert.format = r->target.format;
-        r->convert.codec = r->target.codec;
-        return -1;
-    default: return ui_option(ui, id, arg);
-    }
+    int code = split_option(&r->ui, &r->split, id, arg);
+    if (code == -2)
+        code = output_option(&r->ui, &r->out, id, arg);
+    return code != -2 ? code : ui_option(&r->ui, id, arg);
 }
 
 static void report(const struct ui *ui, const struct dumpio_split_result *r, bool memory)
@@ -94,50 +64,61 @@ static void report(const struct ui *ui, const struct dumpio_split_result *r, boo
     json_u64(&j, "parts", r->parts);
     json_u64(&j, "bytes", r->bytes);
     if (memory) {
-        json_u64(&j, "pages", r->pages);
-        json_u64(&j, "lost_pages", r->lost_pages);
+        json_u64(&j, "pages", r->dump.pages);
+        json_u64(&j, "lost_pages", r->dump.lost_pages);
     }
     json_close(&j, '}');
 }
 
-static int split(struct ui *ui, struct request *r, char **paths, int n)
+static int split(struct request *r, char **paths, int n)
 {
     struct dumpio_split_result result;
     struct dumpio_error err = {0};
-    bool memory = r->o.by == DUMPIO_SPLIT_MEMORY;
-    r->o.force = ui->force;
-    r->o.open = &ui->open;
-    r->o.convert = &r->convert;
-    int rc = dumpio_split((const char *const *)paths, (size_t)n, &r->o, &result, &ui->env, &err);
-    ui_end_progress(ui);
+    r->split.force = r->out.convert.force = r->ui.force;
+    r->split.no_sync = r->out.convert.no_sync;
+    r->split.open = &r->ui.open;
+    r->split.convert = &r->out.convert;
+    int rc = dumpio_split((const char *const *)paths, (size_t)n, &r->split, &result, &r->ui.env,
+                          &err);
+    ui_end_progress(&r->ui);
+    if (rc == DUMPIO_E_ARG)
+        return opt_usage_error(&spec, "%s", err.message);
     if (rc)
-        return ui_error(ui, &err);
-    report(ui, &result, memory);
-    return ui_finish_stdout(ui, result.lost_pages ? EXIT_LOST : EXIT_WHOLE);
+        return ui_error(&r->ui, &err);
+    report(&r->ui, &result, r->split.by == DUMPIO_SPLIT_MEMORY);
+    return ui_finish_stdout(&r->ui, result.dump.lost_pages ? EXIT_LOST : EXIT_WHOLE);
+}
+
+/* Options that say how pages are written, where no page is looked at. */
+static bool only_for_dumps(const struct request *r)
+{
+    const struct dumpio_convert_options *c = &r->out.convert;
+    return c->format || c->codec || c->level != DUMPIO_LEVEL_DEFAULT || c->ram_only ||
+           c->flatten || c->no_share || r->split.align;
 }
 
 int dumpsplit_main(int argc, char **argv)
 {
-    struct ui ui;
+    struct request r = {.out.convert.level = DUMPIO_LEVEL_DEFAULT};
     struct opt_parse p;
-    struct request r = {.convert = {.level = DUMPIO_LEVEL_DEFAULT}};
     int id, code;
-    ui_start(&ui, &spec);
+    ui_start(&r.ui, &spec);
     opt_start(&p, &spec, argc, argv);
     while ((id = opt_next(&p)) != OPT_DONE)
-        if ((code = option(&ui, &r, id, p.arg)) != -1)
+        if ((code = option(&r, id, p.arg)) != -1)
             return code == -2 ? EXIT_USAGE : code;
-    if (ui.output && !r.o.name)
-        r.o.prefix = ui.output;
-    else if (!r.o.name && p.n_operands > 1)
-        r.o.prefix = p.operands[--p.n_operands];
-    if (!p.n_operands || (!r.o.prefix && !r.o.name))
+    if (!r.split.name && r.ui.output)
+        r.split.prefix = r.ui.output;
+    else if (!r.split.name && p.n_operands > 1)
+        r.split.prefix = p.operands[--p.n_operands];
+    if (!p.n_operands || (!r.split.prefix && !r.split.name))
         return opt_usage_error(&spec, "an input and a prefix for the parts are needed");
-    if (!r.o.size == !r.o.parts)
+    if (!r.split.size == !r.split.parts)
         return opt_usage_error(&spec, "either --size or --parts is needed");
-    if (r.o.by == DUMPIO_SPLIT_BYTES && (r.convert.format || r.o.align))
-        return opt_usage_error(&spec, "--to and --align go with --by=memory");
-    if (r.o.by == DUMPIO_SPLIT_BYTES && p.n_operands != 1)
+    bool bytes = r.split.by == DUMPIO_SPLIT_BYTES;
+    if (bytes && only_for_dumps(&r))
+        return opt_usage_error(&spec, "options that say how a dump is written go with --by=memory");
+    if (bytes && p.n_operands != 1)
         return opt_usage_error(&spec, "one input is split by bytes");
-    return split(&ui, &r, p.operands, p.n_operands);
+    return split(&r, p.operands, p.n_operands);
 }

@@ -27,21 +27,22 @@ struct dumpio_split_options {
     int force;          /* replace existing files */
     int no_sync;        /* do not wait for the disk */
     const struct dumpio_open_options *open;       /* MEMORY: of the input; NULL = defaults */
-    const struct dumpio_convert_options *convert; /* MEMORY: of the parts, format included; NULL or
-                                                     its format NULL = the input's, if kdump or elf */
+    const struct dumpio_convert_options *convert; /* of a dump, its format NULL = the input's; of a
+                                                     file by BYTES, the containers to put around
+                                                     it. NULL = defaults */
 };
 
 struct dumpio_split_result {
     uint32_t parts;
     uint64_t bytes;      /* of all parts */
-    uint64_t pages;      /* MEMORY: written */
-    uint64_t lost_pages; /* MEMORY: that should be there */
+    struct dumpio_convert_result dump; /* of a dump: what one conversion would say */
 };
 
 /*
  * Split a file or dump (n paths: n > 1 only by MEMORY) into parts, and write PREFIX.manifest.json
  * and PREFIX.sha256 (of `name`: what stands before the '%'). A failed run removes its parts.
- * "-" is a stream: by BYTES with a size, up to 999 parts unless `name` has room for more.
+ * "-" is a stream: by BYTES with a size. With recipients in options->convert, what the manifest
+ * says of the contents is in PREFIX.manifest.json.age alone.
  * `result` may be NULL.
  */
 DUMPIO_API int dumpio_split(const char *const *paths, size_t n,
@@ -49,7 +50,10 @@ DUMPIO_API int dumpio_split(const char *const *paths, size_t n,
                             struct dumpio_split_result *result, const struct dumpio_env *env,
                             struct dumpio_error *err);
 
-/* The same by MEMORY of a dump that is open already; options->convert may have a filter. */
+/*
+ * The same of a dump that is open already, straight from a conversion, which may have a filter. By
+ * BYTES the parts are what the conversion would have written; with a size only.
+ */
 DUMPIO_API int dumpio_split_dump(struct dumpio_dump *dump,
                                  const struct dumpio_split_options *options,
                                  struct dumpio_split_result *result, const struct dumpio_env *env,
