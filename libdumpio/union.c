@@ -27,11 +27,27 @@ static int rank(enum dumpio_kind k)
     return k == DUMPIO_PRESENT ? 3 : k == DUMPIO_LOST ? 2 : 1;
 }
 
+/* Where another part may know better than `best`: it has something to say from there on. */
+static int cut_at_better(struct union_dump *u, struct dumpio_run *best, struct dumpio_error *err)
+{
+    for (size_t i = 0; i < u->n; i++) {
+        struct dumpio_run r;
+        int rc = dumpio_next_run(u->parts[i], best->start, &r, err);
+        if (rc == DUMPIO_END)
+            continue;
+        if (rc)
+            return rc;
+        uint64_t edge = rank(r.kind) > rank(best->kind) ? r.start : r.end;
+        if (edge < best->end)
+            best->end = edge;
+    }
+    return 0;
+}
+
 static int next_run(void *self, uint64_t addr, struct dumpio_run *run, struct dumpio_error *err)
 {
     struct union_dump *u = self;
     struct dumpio_run best = {UINT64_MAX, UINT64_MAX, DUMPIO_EXCLUDED};
-    uint64_t edge = UINT64_MAX; /* where something better or anything else begins */
     for (size_t i = 0; i < u->n; i++) {
         struct dumpio_run r;
         int rc = dumpio_next_run(u->parts[i], addr, &r, err);
@@ -39,23 +55,13 @@ static int next_run(void *self, uint64_t addr, struct dumpio_run *run, struct du
             continue;
         if (rc)
             return rc;
-        bool first = r.start < best.start, better = rank(r.kind) > rank(best.kind);
-        if (first || (r.start == best.start && better)) {
-            if (!first || better)
-                ; /* what was best begins no earlier and is worth no more */
-            else if (best.start < edge)
-                edge = best.start; /* begins behind, and is worth more */
+        if (r.start < best.start || (r.start == best.start && rank(r.kind) > rank(best.kind)))
             best = r;
-        } else if (r.start > best.start && better && r.start < edge) {
-            edge = r.start;
-        }
     }
     if (best.start == UINT64_MAX)
         return DUMPIO_END;
     *run = best;
-    if (run->end > edge)
-        run->end = edge;
-    return 0;
+    return best.kind == DUMPIO_PRESENT ? 0 : cut_at_better(u, run, err);
 }
 
 /* Does part d hold, or should it hold, anything of [start, end)? */
