@@ -249,13 +249,9 @@ static int filter_model(struct conversion *c, const struct dumpio_filter *f,
     }
     if (!f->provenance)
         return 0;
-    size_t old = strlen(c->info.provenance), len = strlen(f->provenance);
-    c->provenance = malloc(old + len + 2);
+    c->provenance = dio_filter_provenance(f, &c->info);
     if (!c->provenance)
         return dio_nomem(err, "the provenance");
-    bool join = old && c->info.provenance[old - 1] != '\n';
-    snprintf(c->provenance, old + len + 2, "%s%s%s", c->info.provenance, join ? "\n" : "",
-             f->provenance);
     c->info.provenance = c->provenance;
     return 0;
 }

@@ -3,6 +3,7 @@
  * Names of parts, digests of files, and the manifest and checksums that are written beside parts
  * (docs/manifest.md). What the parts hold is none of its business.
  */
+#include "filter.h"
 #include "io/partial.h"
 #include "parts_core.h"
 #include "sha256.h"
@@ -166,16 +167,6 @@ void dio_parts_undo(struct dio_parts *p)
     dio_temp_file_drop(&p->made[--p->m.n_parts]);
 }
 
-/* a, then b, as lines; NULL when both are empty or there is no memory. */
-static char *both(const char *a, const char *b)
-{
-    size_t n = strlen(a), m = strlen(b);
-    char *text = n + m ? malloc(n + m + 2) : NULL;
-    if (text)
-        snprintf(text, n + m + 2, "%s%s%s", a, n && m && a[n - 1] != '\n' ? "\n" : "", b);
-    return text;
-}
-
 int dio_parts_name_contents(struct dio_parts *p, const struct dumpio_dump *dump,
                             const struct dumpio_convert_options *convert, struct dumpio_error *err)
 {
@@ -183,9 +174,8 @@ int dio_parts_name_contents(struct dio_parts *p, const struct dumpio_dump *dump,
     p->m.format = strdup(convert->format);
     if (convert->codec)
         p->m.codec = strdup(convert->codec);
-    p->m.provenance = both(dumpio_get_info(dump)->provenance, f && f->provenance ? f->provenance
-                                                                                : "");
-    return p->m.format ? 0 : dio_nomem(err, "the manifest");
+    p->m.provenance = dio_filter_provenance(f, dumpio_get_info(dump));
+    return p->m.format && p->m.provenance ? 0 : dio_nomem(err, "the manifest");
 }
 
 /* ---- the end ------------------------------------------------------------------------------------ */
