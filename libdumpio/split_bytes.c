@@ -32,7 +32,8 @@ static int copy(struct cut *c, struct dumpio_error *err)
     int rc = 0;
     while (!rc && got == DIO_COPY_BLOCK) {
         rc = c->in.bytes ? dio_read_some(c->in.bytes, c->pos, c->block, DIO_COPY_BLOCK, &got, err)
-                         : dio_stream_read(c->in.fd, c->block, DIO_COPY_BLOCK, &got, err);
+                         : dio_stream_read(c->in.fd, c->block, DIO_COPY_BLOCK, &got,
+                                           &c->ticker, err);
         if (!rc)
             rc = dio_write(c->out, c->pos, c->block, got, err);
         if (rc)

@@ -366,6 +366,9 @@ static int choose_target(struct split *s, struct dumpio_error *err)
     if (!(f->holds & DIO_HOLDS_ABSENT))
         return dio_fail(err, DUMPIO_E_ARG, DUMPIO_NO_OFFSET, "%s cannot tell memory of other parts "
                         "from zeros: parts by memory need another format", f->name);
+    if (s->convert.keep_partial)
+        return dio_fail(err, DUMPIO_E_ARG, DUMPIO_NO_OFFSET, "parts by memory are all written or "
+                        "none: keeping what is reached needs one output");
     s->whole_map = f->flags & DIO_FORMAT_SPLITS;
     s->convert.force |= o->force;
     s->convert.no_sync |= o->no_sync;

@@ -95,7 +95,7 @@ static int option(struct request *r, int id, const char *arg)
     return code != -2 ? code : ui_option(&r->ui, id, arg);
 }
 
-int dumpmerge_main(int argc, char **argv)
+static int dumpmerge_main(int argc, char **argv)
 {
     struct request r = {.out.convert.level = DUMPIO_LEVEL_DEFAULT};
     struct opt_parse p;
@@ -112,3 +112,5 @@ int dumpmerge_main(int argc, char **argv)
         return opt_usage_error(&spec, "parts and an output are needed");
     return merge(&r, p.operands, p.n_operands, out);
 }
+
+const struct tool tool_dumpmerge = {&spec, dumpmerge_main};

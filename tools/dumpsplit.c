@@ -97,7 +97,7 @@ static bool only_for_dumps(const struct request *r)
            c->flatten || c->no_share || r->split.align;
 }
 
-int dumpsplit_main(int argc, char **argv)
+static int dumpsplit_main(int argc, char **argv)
 {
     struct request r = {.out.convert.level = DUMPIO_LEVEL_DEFAULT};
     struct opt_parse p;
@@ -122,3 +122,5 @@ int dumpsplit_main(int argc, char **argv)
         return opt_usage_error(&spec, "one input is split by bytes");
     return split(&r, p.operands, p.n_operands);
 }
+
+const struct tool tool_dumpsplit = {&spec, dumpsplit_main};
