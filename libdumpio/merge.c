@@ -26,7 +26,7 @@ static int load_manifest(struct dio_merge *g, const char *path, struct dumpio_er
     int rc = dio_file_open(&in, path, err);
     if (rc)
         return rc;
-    if (!in.bytes || in.bytes->size > 64u << 20) {
+    if (!in.bytes || in.bytes->size > DIO_MANIFEST_MAX) {
         dio_stream_close(in.fd);
         dio_bytes_close(in.bytes);
         return dio_fail(err, DUMPIO_E_LIMIT, DUMPIO_NO_OFFSET, "%s is no manifest", path);
@@ -48,10 +48,10 @@ static int sort_out(struct dio_merge *g, const char *const *paths, size_t n, con
 {
     int rc = 0;
     for (size_t i = 0; i < n && !rc; i++) {
-        if (ends_with(paths[i], ".manifest.json") && !g->has_manifest)
+        if (ends_with(paths[i], DIO_MANIFEST_SUFFIX) && !g->has_manifest)
             rc = load_manifest(g, paths[i], err);
-        else if (ends_with(paths[i], ".sha256") || ends_with(paths[i], ".manifest.json") ||
-                 ends_with(paths[i], ".manifest.json.age") || ends_with(paths[i], ".sig") ||
+        else if (ends_with(paths[i], DIO_MANIFEST_SUMS) || ends_with(paths[i], DIO_MANIFEST_SUFFIX) ||
+                 ends_with(paths[i], DIO_MANIFEST_SEALED) || ends_with(paths[i], DIO_MANIFEST_SIGNATURE) ||
                  ends_with(paths[i], ".dumpmerge"))
             dio_note(g->env, DUMPIO_NOTE, "%s is no part: not looked at", paths[i]);
         else

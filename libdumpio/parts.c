@@ -99,7 +99,7 @@ static int open_sealed(struct dio_parts *p, struct dumpio_error *err)
     const struct dio_layer_options around = {.level = DUMPIO_LEVEL_DEFAULT, .keys = keys};
     if (!keys)
         return 0;
-    int rc = open_beside(p, ".manifest.json.age", &p->sealed, err);
+    int rc = open_beside(p, DIO_MANIFEST_SEALED, &p->sealed, err);
     return rc ? rc : dio_stack_create(&p->sealed, "", "none", &around, p->env, err);
 }
 
@@ -129,9 +129,9 @@ int dio_parts_start(struct dio_parts *p, const struct dumpio_split_options *o,
                         (unsigned long long)expected, DUMPIO_PARTS_MAX);
     for (uint64_t limit = 1000; expected >= limit; limit *= 10)
         p->digits++;
-    rc = open_beside(p, ".manifest.json", &p->manifest, err);
+    rc = open_beside(p, DIO_MANIFEST_SUFFIX, &p->manifest, err);
     if (!rc)
-        rc = open_beside(p, ".sha256", &p->sums, err);
+        rc = open_beside(p, DIO_MANIFEST_SUMS, &p->sums, err);
     return rc ? rc : open_sealed(p, err);
 }
 
