@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- the files given --------------------------------------------------------------------------- */
+/* ---- the files given ------------------------------------------------------------------------- */
 
 static bool ends_with(const char *path, const char *end)
 {
@@ -50,8 +50,10 @@ static int sort_out(struct dio_merge *g, const char *const *paths, size_t n, con
     for (size_t i = 0; i < n && !rc; i++) {
         if (ends_with(paths[i], DIO_MANIFEST_SUFFIX) && !g->has_manifest)
             rc = load_manifest(g, paths[i], err);
-        else if (ends_with(paths[i], DIO_MANIFEST_SUMS) || ends_with(paths[i], DIO_MANIFEST_SUFFIX) ||
-                 ends_with(paths[i], DIO_MANIFEST_SEALED) || ends_with(paths[i], DIO_MANIFEST_SIGNATURE) ||
+        else if (ends_with(paths[i], DIO_MANIFEST_SUMS) ||
+                 ends_with(paths[i], DIO_MANIFEST_SUFFIX) ||
+                 ends_with(paths[i], DIO_MANIFEST_SEALED) ||
+                 ends_with(paths[i], DIO_MANIFEST_SIGNATURE) ||
                  ends_with(paths[i], ".dumpmerge"))
             dio_note(g->env, DUMPIO_NOTE, "%s is no part: not looked at", paths[i]);
         else
@@ -121,7 +123,7 @@ static int check_manifest(const struct dio_manifest *m, struct dumpio_error *err
     return 0;
 }
 
-/* ---- which file is which part ------------------------------------------------------------------- */
+/* ---- which file is which part ---------------------------------------------------------------- */
 
 struct problems {
     const struct dumpio_env *env;
@@ -252,7 +254,7 @@ int dio_merge_as_it_was(const struct dio_merge *g, struct dumpio_error *err)
                     "to what it was: convert it afterwards");
 }
 
-/* ---- all -------------------------------------------------------------------------------------------- */
+/* ---- all ------------------------------------------------------------------------------------- */
 
 static int with_manifest(struct dio_merge *g, const char **list, struct dumpio_error *err)
 {
