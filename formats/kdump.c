@@ -129,7 +129,10 @@ static int set_tail(struct dio_kdump_writer *w, struct dumpio_error *err)
     return 0;
 }
 
-/* Page frames of the part of a split set; the ends of the address space are those of the dump. */
+/*
+ * Page frames of the part of a split set; the ends of the address space are those of the dump.
+ * Readers want the same main header in all parts: what only this part's pages tell is not in it.
+ */
 static void set_split(struct dio_kdump_writer *w)
 {
     const struct dio_split *split = w->plan->split;
@@ -182,7 +185,13 @@ static int finish(void *self, uint64_t *size, struct dumpio_error *err)
         return rc;
     size_t mark;
     const char *vmemmap = dio_info_extra(info, "kdump.vmemmap_excluded", &mark);
-    w->head.status = w->codecs | (w->lost ? DIO_KDUMP_INCOMPLETE : 0) |
+    bool lost = w->lost;
+    uint32_t codecs = w->codecs;
+    if (w->plan->split) {
+        lost = info->incomplete || info->truncated || w->plan->split->lost;
+        codecs = (uint32_t)dio_kdump_codec_flag(w->plan->codec);
+    }
+    w->head.status = codecs | (lost ? DIO_KDUMP_INCOMPLETE : 0) |
                      (vmemmap && mark ? DIO_KDUMP_VMEMMAP : 0);
     w->sub.max_mapnr = w->max_pfn;
     if (info->eraseinfo_len) {

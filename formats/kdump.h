@@ -191,6 +191,8 @@ int dio_kdump_check_placed(const struct dio_kdump_writer *w, struct dumpio_error
 int dio_kdump_write_bitmaps(struct dio_kdump_writer *w, uint64_t *ram, struct dumpio_error *err);
 
 int dio_kdump_place(void *self, struct dio_batch *batch, struct dumpio_error *err);
+/* Descriptor flag of a page's codec; -1 for one that the format does not have. */
+int dio_kdump_codec_flag(const struct dio_codec *codec);
 int dio_kdump_lost(void *self, uint64_t start, uint64_t end, struct dumpio_error *err);
 int dio_kdump_store(void *self, struct dio_batch *batch, struct dumpio_error *err);
 void dio_kdump_writer_free(void *self);

@@ -254,8 +254,7 @@ struct place {
     uint64_t at[];    /* file offset of every page's payload; 0: lost */
 };
 
-/* Descriptor flag of a page's codec; -1 for one that the format does not have. */
-static int flag_of(const struct dio_codec *codec)
+int dio_kdump_codec_flag(const struct dio_codec *codec)
 {
     static const struct {
         const char *name;
@@ -284,7 +283,7 @@ static int place_data(struct dio_kdump_writer *w, struct dio_page *p, struct pla
                       uint64_t *at, struct dumpio_error *err)
 {
     uint32_t unit = w->plan->unit;
-    int flag = flag_of(p->codec);
+    int flag = dio_kdump_codec_flag(p->codec);
     if (flag < 0 || !p->len || p->len > unit || (!flag && p->len != unit))
         return dio_fail(err, DUMPIO_E_INTERNAL, DUMPIO_NO_OFFSET,
                         "page 0x%llx: %u bytes in codec %s, the page has %u",

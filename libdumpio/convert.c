@@ -72,7 +72,8 @@ static int input_codec(struct conversion *c, const struct dio_codec **codec,
                        struct dumpio_error *err)
 {
     struct dio_window w;
-    struct dio_windows ws = {.map = c->windows.map, .span = SPAN, .skip_excluded = true};
+    struct dio_map *map = c->plan.split ? c->plan.map : c->windows.map; /* the same for all parts */
+    struct dio_windows ws = {.map = map, .span = SPAN, .skip_excluded = true};
     struct dio_batch *b = dio_batch_new();
     int rc = b ? 0 : dio_nomem(err, "a batch");
     uint32_t unit = c->dump->info->unit;
@@ -104,7 +105,7 @@ static int choose_codec(struct conversion *c, struct dumpio_error *err)
         bool plain = !f->codecs && !strcmp(wish, "none");
         fc = dio_format_codec(f, wish, NULL);
         if (!fc && !plain)
-            return dio_format_bad_codec(f, wish, err);
+            return dio_no_such_codec(f, wish, err);
     } else if (f->codecs && dio_stack_packs(c->where->path, c->options->wrap)) {
         fc = dio_format_codec(f, "none", NULL);
     } else if (f->codecs) {
@@ -160,6 +161,7 @@ static int survey(struct conversion *c, struct dumpio_error *err)
     while (!(rc = dio_map_next(map, &run, err))) {
         uint64_t pages = (run.end - run.start) / c->plan.unit;
         c->plan.end_addr = run.end;
+        c->split.lost |= run.kind == DUMPIO_LOST;
         if (run.kind == DUMPIO_EXCLUDED)
             excluded += pages;
         else
@@ -251,13 +253,9 @@ static int filter_model(struct conversion *c, const struct dumpio_filter *f,
     }
     if (!f->provenance)
         return 0;
-    size_t old = strlen(c->info.provenance), len = strlen(f->provenance);
-    c->provenance = malloc(old + len + 2);
+    c->provenance = dio_filter_provenance(f, &c->info);
     if (!c->provenance)
         return dio_nomem(err, "the provenance");
-    bool join = old && c->info.provenance[old - 1] != '\n';
-    snprintf(c->provenance, old + len + 2, "%s%s%s", c->info.provenance, join ? "\n" : "",
-             f->provenance);
     c->info.provenance = c->provenance;
     return 0;
 }
@@ -289,7 +287,7 @@ static int make_maps(struct conversion *c, struct dumpio_error *err)
         return dio_nomem(err, "the page map");
     c->plan.map = c->redacted ? c->redacted : c->windows.map;
     if (part) {
-        c->split = (struct dio_split){c->range->start, c->range->end, 0};
+        c->split = (struct dio_split){c->range->start, c->range->end, 0, false};
         c->plan.split = &c->split;
     }
     return 0;

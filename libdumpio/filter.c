@@ -5,6 +5,9 @@
 #include "filter.h"
 
 #include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 static const unsigned any_class = (1u << DUMPIO_CLASSES) - 1;
 
@@ -136,4 +139,15 @@ unsigned dio_filter_level(const struct dumpio_filter *f, unsigned before)
         if ((f->exclude & bits[i].set) == bits[i].set)
             level |= bits[i].level;
     return level;
+}
+
+char *dio_filter_provenance(const struct dumpio_filter *f, const struct dumpio_info *dump)
+{
+    const char *old = dump->provenance, *add = f && f->provenance ? f->provenance : "";
+    size_t n = strlen(old), room = n + strlen(add) + 2;
+    bool join = n && *add && old[n - 1] != '\n';
+    char *text = malloc(room);
+    if (text)
+        snprintf(text, room, "%s%s%s", old, join ? "\n" : "", add);
+    return text;
 }

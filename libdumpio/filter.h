@@ -29,6 +29,9 @@ int dio_filter_at(const struct dumpio_filter *f, uint64_t addr, uint64_t limit, 
 /* The level of an input, in makedumpfile's bits. */
 unsigned dio_level_before(const struct dumpio_info *i);
 
+/* The provenance of what it makes of a dump (NULL = no filter): malloc'ed; NULL: out of memory. */
+char *dio_filter_provenance(const struct dumpio_filter *f, const struct dumpio_info *dump);
+
 /* makedumpfile's level of an output, when that of the input was `before`. */
 unsigned dio_filter_level(const struct dumpio_filter *f, unsigned before);
 

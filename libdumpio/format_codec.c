@@ -19,7 +19,7 @@ const struct dio_format_codec *dio_format_codec(const struct dio_format *f, cons
     return NULL;
 }
 
-int dio_format_bad_codec(const struct dio_format *f, const char *name, struct dumpio_error *err)
+int dio_no_such_codec(const struct dio_format *f, const char *name, struct dumpio_error *err)
 {
     char list[200] = "";
     for (size_t i = 0; f->codecs && f->codecs[i].name; i++) {

@@ -12,7 +12,7 @@
 const struct dio_format_codec *dio_format_codec(const struct dio_format *f, const char *name,
                                                 const char *codec);
 /* Fails: the format has no codec of this name. */
-int dio_format_bad_codec(const struct dio_format *f, const char *name, struct dumpio_error *err);
+int dio_no_such_codec(const struct dio_format *f, const char *name, struct dumpio_error *err);
 /* Has the codec (NULL = plain) this level? */
 int dio_codec_check_level(const struct dio_codec *codec, int level, struct dumpio_error *err);
 

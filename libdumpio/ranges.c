@@ -19,11 +19,60 @@ static int refill(struct dio_windows *w, struct dumpio_error *err)
     return 0;
 }
 
+/* Pieces of a window that is no extent: enough to fill it, few enough to stay short. */
+#define PIECES_FEW 64
+
+static void take_lost(struct dio_windows *w, struct dio_window *out) /* whole, however long */
+{
+    out->pieces[out->n++] = w->run;
+    w->run.start = w->run.end;
+}
+
+/* All of an extent, or what of it lies before, between and behind LOST runs. */
+static int next_extent(struct dio_windows *w, struct dio_window *out, struct dumpio_error *err)
+{
+    uint64_t base = 0;
+    for (;;) {
+        int rc = refill(w, err);
+        if (rc == DUMPIO_END && out->n)
+            return 0;
+        if (rc)
+            return rc;
+        if (out->n && dio_round_down(w->run.start, w->span) != base)
+            return 0;
+        if (w->run.kind == DUMPIO_LOST && !out->n) {
+            take_lost(w, out);
+            return 0;
+        }
+        if (w->run.kind == DUMPIO_LOST) {
+            w->has_split = out->split = true;
+            w->split_base = base;
+            return 0;
+        }
+        if (out->n == DIO_PIECES_MAX)
+            return dio_fail(err, DUMPIO_E_INTERNAL, DUMPIO_NO_OFFSET,
+                            "more than %d runs of memory at 0x%llx", DIO_PIECES_MAX,
+                            (unsigned long long)base);
+        base = dio_round_down(w->run.start, w->span);
+        out->split = w->has_split && w->split_base == base;
+        struct dumpio_run *piece = &out->pieces[out->n++];
+        *piece = w->run;
+        uint64_t limit = base + w->span;
+        if (limit > base && piece->end > limit)
+            piece->end = limit;
+        w->run.start = piece->end;
+        out->bytes += piece->end - piece->start;
+    }
+}
+
 int dio_windows_next(struct dio_windows *w, struct dio_window *out, struct dumpio_error *err)
 {
     out->n = 0;
     out->bytes = 0;
-    while (out->n < DIO_PIECES_MAX && out->bytes < w->span) {
+    out->split = false;
+    if (w->by_extent)
+        return next_extent(w, out, err);
+    while (out->n < PIECES_FEW && out->bytes < w->span) {
         int rc = refill(w, err);
         if (rc == DUMPIO_END && out->n)
             return 0;
@@ -31,9 +80,8 @@ int dio_windows_next(struct dio_windows *w, struct dio_window *out, struct dumpi
             return rc;
         if (w->run.kind == DUMPIO_LOST && out->n)
             return 0;
-        if (w->run.kind == DUMPIO_LOST) { /* whole, however long */
-            out->pieces[out->n++] = w->run;
-            w->run.start = w->run.end;
+        if (w->run.kind == DUMPIO_LOST) {
+            take_lost(w, out);
             return 0;
         }
         struct dumpio_run *piece = &out->pieces[out->n];

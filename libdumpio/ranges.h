@@ -10,13 +10,14 @@
 
 #include <stdbool.h>
 
-#define DIO_PIECES_MAX 64
+#define DIO_PIECES_MAX 1024 /* of an extent: it has no more pages */
 
 /* The runs of one job, none crossing a multiple of the span. */
 struct dio_window {
     struct dumpio_run pieces[DIO_PIECES_MAX];
     size_t n;
     uint64_t bytes; /* of memory in them */
+    bool split;     /* by extents: a LOST run divides this one; other windows have more of it */
 };
 
 /* Cuts a map into windows. */
@@ -24,7 +25,10 @@ struct dio_windows {
     struct dio_map *map;
     uint64_t span;           /* power of two; pieces end at its multiples */
     bool skip_excluded;
+    bool by_extent;          /* a window holds all of one multiple of the span, and no more */
     struct dumpio_run run;   /* what is left of the run at hand */
+    bool has_split;
+    uint64_t split_base;     /* the last extent that was divided */
 };
 
 /*

@@ -40,10 +40,11 @@ void dio_sha256_add(struct dio_sha256 *h, const void *data, size_t len)
     h->failed = h->failed || !EVP_DigestUpdate(h->ctx, data, len); /* not into a failed start */
 }
 
-int dio_sha256_end(struct dio_sha256 *h, unsigned char digest[32])
+int dio_sha256_end(struct dio_sha256 *h, unsigned char digest[32], struct dumpio_error *err)
 {
     h->failed = h->failed || !EVP_DigestFinal_ex(h->ctx, digest, NULL);
-    if (h->failed)
-        memset(digest, 0, 32);
-    return h->failed ? -1 : 0;
+    if (!h->failed)
+        return 0;
+    memset(digest, 0, 32);
+    return dio_nomem(err, "a digest");
 }

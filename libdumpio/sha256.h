@@ -5,6 +5,8 @@
 #ifndef DIO_SHA256_H
 #define DIO_SHA256_H
 
+#include "plug/error.h"
+
 #include <stddef.h>
 
 struct dio_sha256;
@@ -13,7 +15,8 @@ struct dio_sha256 *dio_sha256_new(void); /* NULL: out of memory */
 void dio_sha256_free(struct dio_sha256 *h);
 void dio_sha256_start(struct dio_sha256 *h);
 void dio_sha256_add(struct dio_sha256 *h, const void *data, size_t len);
-/* 0, or -1 when the library failed (out of memory): there is no digest then. */
-int dio_sha256_end(struct dio_sha256 *h, unsigned char digest[32]);
+/* 0, or DUMPIO_E_NOMEM when the library failed: there is no digest then. */
+int dio_sha256_end(struct dio_sha256 *h, unsigned char digest[32], struct dumpio_error *err)
+    __attribute__((warn_unused_result));
 
 #endif

@@ -3,14 +3,14 @@
  * Decode everything: what is lost, and the image digest (docs/image-digest.md). Extents are worked
  * on in parallel and joined in order.
  */
-#include "extent.h"
+#include "leaf.h"
 #include "pipeline.h"
-#include "plug/decode.h"
 #include "progress.h"
-#include "sha256.h"
+#include "verify.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct job {
     struct dio_extent extent;
@@ -23,13 +23,13 @@ struct job {
 struct worker {
     struct dio_extent_loader loader;
     struct dio_sha256 *hash;
+    struct dio_leaf leaf;
 };
 
 struct verification {
     struct dumpio_dump *dump;
     bool digest;
-    void (*lost)(void *user, const struct dumpio_run *run, const char *why);
-    void *user;
+    const struct dio_verify_hear *hear;
     struct dumpio_verify_result *result;
     struct dio_sha256 *root;
     uint64_t next, leaves;
@@ -54,33 +54,14 @@ static int job_plan(void *ctx, void *job, struct dumpio_error *err)
     return 0;
 }
 
-/* SHA-256 over tag, base, both bitmaps, contents of the present frames that are not zero. */
-static int make_leaf(struct job *j, struct dio_sha256 *h, struct dumpio_error *err)
+static int make_leaf(struct job *j, struct worker *w, struct dumpio_error *err)
 {
     const struct dio_extent *e = &j->extent;
-    uint8_t zero[DIO_EXTENT_MAP] = {0}, base[8];
+    dio_leaf_start(&w->leaf, e->base);
     for (size_t i = 0; i < DIO_EXTENT_FRAMES; i++)
-        if (dio_bit(e->present, i)) {
-            j->has_leaf = true;
-            if (dio_is_zero(e->data + i * DIO_FRAME, DIO_FRAME))
-                zero[i / 8] |= (uint8_t)(1u << (i % 8));
-        }
-    if (!j->has_leaf)
-        return 0;
-    dio_put(base, DUMPIO_LITTLE, 8, e->base);
-    dio_sha256_start(h);
-    dio_sha256_add(h, "dumpio-leaf-1\0", 14);
-    dio_sha256_add(h, base, 8);
-    dio_sha256_add(h, e->present, DIO_EXTENT_MAP);
-    dio_sha256_add(h, zero, DIO_EXTENT_MAP);
-    for (size_t i = 0; i < DIO_EXTENT_FRAMES;) {
-        size_t n = 0;
-        while (i + n < DIO_EXTENT_FRAMES && dio_bit(e->present, i + n) && !dio_bit(zero, i + n))
-            n++;
-        dio_sha256_add(h, e->data + i * DIO_FRAME, n * DIO_FRAME);
-        i += n ? n : 1;
-    }
-    return dio_sha256_end(h, j->leaf) ? dio_nomem(err, "a digest") : 0;
+        if (dio_bit(e->present, i))
+            dio_leaf_add(&w->leaf, e->base + i * DIO_FRAME, e->data + i * DIO_FRAME, DIO_FRAME);
+    return dio_leaf_end(&w->leaf, w->hash, j->leaf, &j->has_leaf, err);
 }
 
 static int job_work(void *ctx, void *worker, void *job, struct dumpio_error *err)
@@ -93,14 +74,14 @@ static int job_work(void *ctx, void *worker, void *job, struct dumpio_error *err
         return 0;
     int rc = dio_extent_load(&j->extent, &w->loader, v->dump, j->base, err);
     if (!rc && v->digest)
-        rc = make_leaf(j, w->hash, err);
+        rc = make_leaf(j, w, err);
     return rc;
 }
 
 static void tell_lost(struct verification *v)
 {
-    if (v->lost && v->lost_run.start < v->lost_run.end)
-        v->lost(v->user, &v->lost_run, v->lost_why);
+    if (v->hear->lost && v->lost_run.start < v->lost_run.end)
+        v->hear->lost(v->hear->user, &v->lost_run, v->lost_why);
     v->lost_run.start = v->lost_run.end = 0;
 }
 
@@ -144,8 +125,10 @@ static int job_place(void *ctx, void *job, struct dumpio_error *err)
     for (size_t i = 0; i < e->n_lost; i++)
         join_lost(v, e->lost_list[i].start, e->lost_list[i].end, e->lost_list[i].why);
     if (j->has_leaf) {
-        dio_sha256_add(v->root, j->leaf, sizeof j->leaf);
+        dio_root_add(v->root, j->leaf);
         v->leaves++;
+        if (v->hear->leaf)
+            v->hear->leaf(v->hear->user, j->base, j->leaf);
     }
     v->ticker.p.done += (e->present_pages + e->lost_pages) * v->dump->info->unit;
     return dio_tick(&v->ticker, 0, err);
@@ -153,11 +136,8 @@ static int job_place(void *ctx, void *job, struct dumpio_error *err)
 
 static int finish(struct verification *v, struct dumpio_error *err)
 {
-    uint8_t n[8];
     tell_lost(v);
-    dio_put(n, DUMPIO_LITTLE, 8, v->leaves);
-    dio_sha256_add(v->root, n, 8);
-    int rc = dio_sha256_end(v->root, v->result->digest) ? dio_nomem(err, "a digest") : 0;
+    int rc = dio_root_end(v->root, v->leaves, v->result->digest, err);
     size_t k = 0, room = sizeof v->result->codecs / sizeof *v->result->codecs - 1;
     for (size_t i = 0; i <= DIO_CODECS_MAX && k < room; i++)
         if (v->codec_pages[i]) {
@@ -211,19 +191,17 @@ static void job_free(void *ctx, void *job)
     dio_extent_free(&((struct job *)job)->extent);
 }
 
-int dumpio_verify(struct dumpio_dump *dump, int with_digest,
-                  void (*lost)(void *user, const struct dumpio_run *run, const char *why),
-                  void *user, struct dumpio_verify_result *result, const struct dumpio_env *env,
-                  struct dumpio_error *err)
+int dio_verify(struct dumpio_dump *dump, int with_digest, const struct dio_verify_hear *hear,
+               struct dumpio_verify_result *result, const struct dumpio_env *env,
+               struct dumpio_error *err)
 {
-    struct verification v = {.dump = dump, .digest = with_digest, .lost = lost, .user = user,
+    struct verification v = {.dump = dump, .digest = with_digest, .hear = hear,
                              .result = result, .ticker = {.env = env}};
     *result = (struct dumpio_verify_result){0};
     v.root = dio_sha256_new();
     int rc = v.root ? survey(&v, err) : dio_nomem(err, "a digest");
     if (!rc) {
-        dio_sha256_start(v.root);
-        dio_sha256_add(v.root, "dumpio-root-1\0", 14);
+        dio_root_start(v.root);
         struct dio_pipeline p = {
             .ctx = &v,
             .plan = job_plan,
@@ -247,4 +225,13 @@ int dumpio_verify(struct dumpio_dump *dump, int with_digest,
         rc = dio_tick(&v.ticker, 1, err);
     dio_sha256_free(v.root);
     return rc;
+}
+
+int dumpio_verify(struct dumpio_dump *dump, int with_digest,
+                  void (*lost)(void *user, const struct dumpio_run *run, const char *why),
+                  void *user, struct dumpio_verify_result *result, const struct dumpio_env *env,
+                  struct dumpio_error *err)
+{
+    const struct dio_verify_hear hear = {.user = user, .lost = lost};
+    return dio_verify(dump, with_digest, &hear, result, env, err);
 }

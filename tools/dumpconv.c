@@ -3,7 +3,7 @@
  * dumpconv: convert a dump from any format to any format.
  */
 #include "common/json.h"
-#include "common/output.h"
+#include "common/split.h"
 #include "tools.h"
 
 #include <stdio.h>
@@ -25,6 +25,7 @@ static const struct opt_spec spec = {
              "dumpconv --list [--json]",
     .own = options,
     .output = output_options,
+    .split = split_options,
     .more = ui_options,
     .notes =
         "FROM2TO names both formats (lkcd2elf); the input is checked against FROM. Several IN are\n"
@@ -38,6 +39,7 @@ static const struct opt_spec spec = {
 struct request {
     struct ui ui;
     struct output out;
+    struct dumpio_split_options split;
     char from[64];
     bool list;
 };
@@ -64,6 +66,8 @@ static int own_option(struct request *r, int id, const char *arg)
         return -1;
     }
     int code = output_option(&r->ui, &r->out, id, arg);
+    if (code == -2)
+        code = split_option(&r->ui, &r->split, id, arg);
     return code != -2 ? code : ui_option(&r->ui, id, arg);
 }
 
@@ -106,7 +110,7 @@ static int convert(struct request *r, struct dumpio_dump *d, const char *path)
     int code = check_from(r, dumpio_get_info(d));
     if (code)
         return code;
-    int rc = dumpio_convert(d, path, &r->out.convert, &result, &r->ui.env, &err);
+    int rc = split_write(&r->ui, &r->out.convert, &r->split, d, path, &result, &err);
     ui_end_progress(&r->ui);
     if (rc == DUMPIO_E_ARG)
         return opt_usage_error(&spec, "%s", err.message);
@@ -187,7 +191,9 @@ static int dumpconv_main(int argc, char **argv)
     }
     if (!r.out.convert.format)
         return opt_usage_error(&spec, "which format? --to=FORMAT or FROM2TO");
-    const char *path = r.ui.output ? r.ui.output : n ? operands[--n] : NULL;
+    const char *path = split_output(&r.ui, &r.split);
+    if (!path && n)
+        path = operands[--n];
     if (!path || n < 1)
         return opt_usage_error(&spec, "an input and an output are needed");
     if (!r.ui.open.from && !strcmp(r.from, "raw"))

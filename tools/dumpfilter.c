@@ -55,6 +55,7 @@ static const struct opt_spec spec = {
              "dumpfilter --dump-dmesg IN OUT",
     .own = options,
     .output = output_options,
+    .split = split_options,
     .more = ui_options,
     .notes =
         "Several IN are the parts of a split set. '-' is standard input or output; to a stream,\n"
@@ -148,6 +149,8 @@ static int any_option(struct filter_request *r, int id, const char *arg)
     int code = own_option(r, id, arg);
     if (code == -2)
         code = output_option(&r->ui, &r->out, id, arg);
+    if (code == -2)
+        code = split_option(&r->ui, &r->split, id, arg);
     return code != -2 ? code : ui_option(&r->ui, id, arg);
 }
 
@@ -161,7 +164,7 @@ static bool asks_for_something(const struct filter_request *r)
 static int operands(struct filter_request *r, struct opt_parse *p, const char **out)
 {
     int n = p->n_operands;
-    *out = r->ui.output;
+    *out = split_output(&r->ui, &r->split);
     if (r->dry_run && r->ui.output)
         return opt_usage_error(&spec, "--dry-run writes nothing");
     if (!*out && !r->dry_run && !(r->out.convert.flatten && n == 1))
@@ -237,7 +240,7 @@ static int write_once(struct filter_request *r, struct dumpio_dump *d, struct du
     }
     f.provenance = lines;
     r->out.convert.filter = &f;
-    int rc = dumpio_convert(d, path, &r->out.convert, result, &r->ui.env, err);
+    int rc = split_write(&r->ui, &r->out.convert, &r->split, d, path, result, err);
     r->out.convert.filter = NULL;
     ui_end_progress(&r->ui);
     free(lines);

@@ -5,12 +5,13 @@
 #ifndef DUMPFILTER_H
 #define DUMPFILTER_H
 
-#include "common/output.h"
 #include "common/sets.h"
+#include "common/split.h"
 
 struct filter_request {
     struct ui ui;
     struct output out;
+    struct dumpio_split_options split;
     unsigned levels[SETS_LEVELS_MAX], n_levels; /* tried in order */
     unsigned exclude;               /* --exclude; joined with the level at hand */
     struct sets_ranges only, drop;

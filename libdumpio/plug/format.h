@@ -15,6 +15,8 @@
 #include "model.h"
 #include "out.h"
 
+#include <stdbool.h>
+
 /* ---- pages ----------------------------------------------------------------------------------- */
 
 enum dio_page_kind {
@@ -95,6 +97,7 @@ enum dio_holds {
 struct dio_split {
     uint64_t start, end;    /* physical; UINT64_MAX = to the end of the dump */
     uint64_t present_pages; /* pages of `unit` that come */
+    bool lost;              /* the whole map has LOST runs */
 };
 
 struct dio_write_plan {

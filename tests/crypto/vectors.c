@@ -118,7 +118,8 @@ static void hash_hex(const uint8_t *p, size_t n, char hex[65])
     struct dio_sha256 *h = need(dio_sha256_new());
     dio_sha256_start(h);
     dio_sha256_add(h, p, n);
-    dio_sha256_end(h, digest);
+    if (dio_sha256_end(h, digest, NULL))
+        abort();
     dio_sha256_free(h);
     for (int i = 0; i < 32; i++)
         snprintf(hex + 2 * i, 3, "%02x", digest[i]);

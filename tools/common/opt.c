@@ -31,7 +31,7 @@ int opt_usage_error(const struct opt_spec *spec, const char *fmt, ...)
 
 static const struct opt *find(const struct opt_spec *spec, int id, const char *name, size_t len)
 {
-    const struct opt *tables[] = {spec->own, spec->output, spec->more};
+    const struct opt *tables[] = {spec->own, spec->output, spec->split, spec->more};
     for (size_t t = 0; t < sizeof tables / sizeof *tables; t++)
         for (const struct opt *o = tables[t]; o && o->id; o++)
             if (name ? o->name && strlen(o->name) == len && !strncmp(o->name, name, len)
@@ -121,7 +121,7 @@ int opt_next(struct opt_parse *p)
 
 const struct opt *opt_at(const struct opt_spec *spec, size_t i)
 {
-    const struct opt *tables[] = {spec->own, spec->output, spec->more};
+    const struct opt *tables[] = {spec->own, spec->output, spec->split, spec->more};
     for (size_t t = 0; t < sizeof tables / sizeof *tables; t++)
         for (const struct opt *o = tables[t]; o && o->id; o++)
             if (find(spec, o->id, o->name, o->name ? strlen(o->name) : 0) == o && !i--)

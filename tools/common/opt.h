@@ -22,6 +22,7 @@ struct opt_spec {
     const char *const *commands; /* words the first operand may be; NULL or ends with NULL */
     const struct opt *own;    /* ends with id 0; what stands here hides the same in the others */
     const struct opt *output; /* of tools that write dumps; NULL or ends with id 0 */
+    const struct opt *split;  /* of those that write them in parts; likewise */
     const struct opt *more;   /* of all tools; NULL or ends with id 0 */
     const char *notes;      /* printed behind the options; NULL = none */
 };
