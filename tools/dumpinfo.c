@@ -108,7 +108,7 @@ static void find_kernel(struct findings *f)
     f->kaslr = v ? strtoull(v, NULL, 16) : 0;
 }
 
-static int gather(struct ui *ui, struct findings *f, bool quick)
+int dumpinfo_gather(struct ui *ui, struct findings *f, bool quick)
 {
     struct dumpio_error err = {0};
     f->info = dumpio_get_info(f->dump);
@@ -151,7 +151,7 @@ static int print_vmcoreinfo(struct ui *ui, struct dumpio_dump *d)
 
 static int print_findings(struct ui *ui, struct findings *f, bool quick)
 {
-    int code = gather(ui, f, quick);
+    int code = dumpinfo_gather(ui, f, quick);
     if (code)
         return code;
     f->to = stdout;
