@@ -9,6 +9,7 @@ the system's.
 import dataclasses
 import errno
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -220,6 +221,19 @@ class Convert(Case):
             dump.convert(self.path("out"), "kdump:zlib", progress=lambda p: 1 // 0)
         self.assertEqual(os.listdir(self.scratch), [])
         self.assertEqual(dump.convert(self.path("out"), "kdump:zlib").pages, 16835)
+
+    def test_interrupt(self):
+        # a handler that raises, as Ctrl-C's does, ends the call
+        def ring(number, frame):
+            raise KeyboardInterrupt
+        before = signal.signal(signal.SIGALRM, ring)
+        self.addCleanup(signal.signal, signal.SIGALRM, before)
+        dump = self.shipped()
+        for threads in (1, 2, 4):
+            signal.setitimer(signal.ITIMER_REAL, 0.05)
+            with self.assertRaises(KeyboardInterrupt):
+                dump.convert(self.path("out"), "kdump:zlib", level=9, threads=threads)
+        self.assertEqual(os.listdir(self.scratch), [])
 
     def test_notes(self):
         notes = []
