@@ -176,13 +176,14 @@ static bool make_args(const struct mount *m, struct fuse_args *args)
            (!m->debug || !fuse_opt_add_arg(args, "-d"));
 }
 
-/* libfuse takes the signals that nobody else has. */
+/* libfuse takes the signals that nobody else has; what is ignored stays so. */
 static void release_signals(void)
 {
-    struct sigaction sa = {.sa_handler = SIG_DFL};
-    sigaction(SIGINT, &sa, NULL);
-    sigaction(SIGTERM, &sa, NULL);
-    sigaction(SIGHUP, &sa, NULL);
+    static const int ends[] = {SIGINT, SIGTERM, SIGHUP};
+    struct sigaction sa = {.sa_handler = SIG_DFL}, old;
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
+        if (!sigaction(ends[i], NULL, &old) && old.sa_handler != SIG_IGN)
+            sigaction(ends[i], &sa, NULL);
 }
 
 int mount_serve(struct mount *m, const char *dir)
