@@ -347,6 +347,9 @@ int dio_age_open(struct dio_bytes **out, struct dio_bytes *below, const struct d
     struct dio_age_header h;
     uint8_t file_key[DIO_AGE_FILE_KEY];
     (void)env;
+    if (dio_prim_missing())
+        return dio_fail(err, DUMPIO_E_UNSUPPORTED, 0, "%s: encrypted: %s", below->name,
+                        dio_prim_missing());
     int rc = dio_age_header_read(&h, below, err);
     if (rc)
         return dio_context(err, rc, "%s", below->name);

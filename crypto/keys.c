@@ -52,6 +52,9 @@ static void free_list(struct dio_key *key)
 
 int dio_keys_new(struct dio_keys **out, struct dumpio_error *err)
 {
+    if (dio_prim_missing())
+        return dio_fail(err, DUMPIO_E_UNSUPPORTED, DUMPIO_NO_OFFSET, "keys: %s",
+                        dio_prim_missing());
     *out = calloc(1, sizeof **out);
     return *out ? 0 : dio_nomem(err, "a set of keys");
 }

@@ -11,47 +11,17 @@
 #include <openssl/rand.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-
-#define PAGE 4096u
 
 /* ---- memory ---------------------------------------------------------------------------------- */
 
-void dio_wipe(void *p, size_t n)
+const char *dio_prim_missing(void)
 {
-    if (n)
-        OPENSSL_cleanse(p, n);
+    return NULL;
 }
 
 int dio_equal(const void *a, const void *b, size_t n)
 {
     return CRYPTO_memcmp(a, b, n) == 0;
-}
-
-static size_t whole_pages(size_t n)
-{
-    return (n + PAGE - 1) & ~(size_t)(PAGE - 1);
-}
-
-void *dio_secret_alloc(size_t n)
-{
-    void *p;
-    if (posix_memalign(&p, PAGE, whole_pages(n)))
-        return NULL;
-    memset(p, 0, whole_pages(n));
-    if (mlock(p, whole_pages(n))) {
-        /* RLIMIT_MEMLOCK: secrets may be swapped, which is no reason to stop */
-    }
-    return p;
-}
-
-void dio_secret_free(void *p, size_t n)
-{
-    if (!p)
-        return;
-    dio_wipe(p, n);
-    munlock(p, whole_pages(n));
-    free(p);
 }
 
 int dio_random(void *p, size_t n)

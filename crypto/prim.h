@@ -18,6 +18,9 @@
 #define DIO_HASH 32u  /* bytes of SHA-256, HMAC-SHA-256, and of every HKDF output here */
 #define DIO_POINT 32u /* bytes of an X25519 point or scalar */
 
+/* Why there are no primitives in this build; NULL: there are. */
+const char *dio_prim_missing(void);
+
 /* ---- memory ---------------------------------------------------------------------------------- */
 
 /* Nonzero when both are the same; the time taken depends on n only. */

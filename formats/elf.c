@@ -306,6 +306,7 @@ const struct dio_format dio_format_elf = {
              DIO_HOLDS_EXCLUDED | DIO_HOLDS_ABSENT | DIO_HOLDS_PARTIAL | DIO_HOLDS_LOST,
     .create = dio_elf_create,
     .place = dio_elf_place,
+    .locate = dio_elf_locate,
     .lost = dio_elf_lost,
     .unreached = dio_elf_unreached,
     .store = dio_elf_store,

@@ -240,6 +240,7 @@ int dio_elf_layout(const struct dio_write_plan *plan,
 int dio_elf_create(void **self, struct dio_out *out, const struct dio_write_plan *plan,
                    const struct dumpio_env *env, struct dumpio_error *err);
 int dio_elf_place(void *self, struct dio_batch *batch, struct dumpio_error *err);
+uint64_t dio_elf_locate(void *self, const struct dumpio_run *run);
 int dio_elf_lost(void *self, uint64_t start, uint64_t end, struct dumpio_error *err);
 int dio_elf_unreached(void *self, uint64_t start, uint64_t end, struct dumpio_error *err);
 int dio_elf_store(void *self, struct dio_batch *batch, struct dumpio_error *err);

@@ -333,6 +333,14 @@ int dio_elf_place(void *self, struct dio_batch *batch, struct dumpio_error *err)
     return rc;
 }
 
+uint64_t dio_elf_locate(void *self, const struct dumpio_run *run)
+{
+    struct writer *w = self;
+    uint64_t where = w->data_at + w->placed;
+    w->placed += run->end - run->start;
+    return where;
+}
+
 int dio_elf_store(void *self, struct dio_batch *batch, struct dumpio_error *err)
 {
     return dio_elf_store_plain(((struct writer *)self)->out, batch, err);

@@ -142,6 +142,12 @@ static int raw_place(void *self, struct dio_batch *batch, struct dumpio_error *e
     return 0;
 }
 
+static uint64_t raw_locate(void *self, const struct dumpio_run *run)
+{
+    (void)self;
+    return run->start;
+}
+
 /* Lost memory reads as zero, as does whatever else is not there. */
 static int raw_lost(void *self, uint64_t start, uint64_t end, struct dumpio_error *err)
 {
@@ -184,6 +190,7 @@ const struct dio_format dio_format_raw = {
     .carry_room = raw_carry_room,
     .create = raw_create,
     .place = raw_place,
+    .locate = raw_locate,
     .lost = raw_lost,
     .unreached = raw_unreached,
     .store = raw_store,

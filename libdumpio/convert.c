@@ -16,6 +16,7 @@
 #include "room.h"
 #include "stack.h"
 #include "transcode.h"
+#include "view.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -559,8 +560,6 @@ static int write_all(struct conversion *c, struct dumpio_error *err)
         rc = leave_rest(c, err);
     if (!rc)
         rc = c->target->finish(c->writer, &size, err);
-    if (c->writer)
-        c->target->free(c->writer);
     if (rc)
         return rc;
     struct dio_out *out = c->out;
@@ -571,6 +570,21 @@ static int write_all(struct conversion *c, struct dumpio_error *err)
     if (!rc)
         (void)dio_tick(&c->ticker, 1, NULL); /* too late to stop */
     return rc;
+}
+
+static void release(struct conversion *c)
+{
+    if (c->writer)
+        c->target->free(c->writer);
+    if (c->out)
+        c->out->ops->discard(c->out);
+    dio_map_free(c->windows.map);
+    dio_map_free(c->redacted);
+    dio_share_key_free(c->share);
+    dio_ram_free(&c->ram);
+    free(c->in_range);
+    free(c->carried);
+    free(c->provenance);
 }
 
 int dumpio_convert(struct dumpio_dump *dump, const char *path,
@@ -599,16 +613,49 @@ int dio_convert_to(struct dumpio_dump *dump, const struct dio_convert_place *whe
         rc = open_sink(&c, err);
     if (!rc)
         rc = write_all(&c, err);
-    if (c.out)
-        c.out->ops->discard(c.out);
-    dio_map_free(c.windows.map);
-    dio_map_free(c.redacted);
-    dio_share_key_free(c.share);
-    dio_ram_free(&c.ram);
-    free(c.in_range);
-    free(c.carried);
-    free(c.provenance);
+    release(&c);
     if (result)
         *result = c.result;
+    return rc;
+}
+
+/* ---- the layout without the pages ------------------------------------------------------------------------- */
+
+static int locate_runs(struct conversion *c, const struct dio_layout *l, struct dumpio_error *err)
+{
+    struct dumpio_run run;
+    int rc;
+    dio_map_rewind(c->windows.map);
+    while (!(rc = dio_map_next(c->windows.map, &run, err))) {
+        if (run.kind != DUMPIO_PRESENT)
+            continue;
+        rc = l->located(l->ctx, &run, c->target->locate(c->writer, &run), err);
+        if (rc)
+            return rc;
+    }
+    return rc == DUMPIO_END ? 0 : rc;
+}
+
+int dio_convert_layout(struct dumpio_dump *dump, const char *format, const struct dio_layout *l,
+                       uint64_t *size, const struct dumpio_env *env, struct dumpio_error *err)
+{
+    const struct dumpio_convert_options options = {.format = format, .level = DUMPIO_LEVEL_DEFAULT};
+    struct conversion c = {.dump = dump, .env = env, .options = &options, .ticker = {.env = env}};
+    c.target = format ? dio_format_by_name(format) : NULL;
+    if (!c.target || !c.target->locate) {
+        l->out->ops->discard(l->out);
+        return dio_fail(err, DUMPIO_E_ARG, DUMPIO_NO_OFFSET,
+                        "%s is no format that can be shown without writing it",
+                        format ? format : "(none)");
+    }
+    c.out = l->out;
+    int rc = make_plan(&c, err);
+    if (!rc)
+        rc = c.target->create(&c.writer, c.out, &c.plan, env, err);
+    if (!rc)
+        rc = locate_runs(&c, l, err);
+    if (!rc)
+        rc = c.target->finish(c.writer, size, err);
+    release(&c);
     return rc;
 }

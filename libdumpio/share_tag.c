@@ -19,8 +19,8 @@
  */
 #define _DEFAULT_SOURCE /* getentropy: in POSIX since 2024 */
 #include "share_tag.h"
+#include "plug/secret.h"
 
-#include <openssl/crypto.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -96,7 +96,7 @@ int dio_share_key_new(struct dio_share_key **out, size_t max_len, struct dumpio_
 void dio_share_key_free(struct dio_share_key *key)
 {
     if (key)
-        OPENSSL_cleanse(key, key_size(key->max_len));
+        dio_wipe(key, key_size(key->max_len));
     free(key);
 }
 

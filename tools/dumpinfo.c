@@ -114,7 +114,7 @@ static int find_kernel(struct findings *f, struct dumpio_error *err)
     return 0;
 }
 
-static int gather(struct ui *ui, struct findings *f, bool quick)
+int dumpinfo_gather(struct ui *ui, struct findings *f, bool quick)
 {
     struct dumpio_error err = {0};
     f->info = dumpio_get_info(f->dump);
@@ -159,7 +159,7 @@ static int print_vmcoreinfo(struct ui *ui, struct dumpio_dump *d)
 static int print_findings(struct ui *ui, struct findings *f, bool quick)
 {
     struct dumpio_error err = {0};
-    int code = gather(ui, f, quick);
+    int code = dumpinfo_gather(ui, f, quick);
     if (code)
         return code;
     f->to = stdout;

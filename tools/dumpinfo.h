@@ -24,6 +24,11 @@ struct findings {
     FILE *to;
 };
 
+/*
+ * Fill f from f->dump; `quick` leaves the pages unread. 0, or the exit code (message printed).
+ */
+int dumpinfo_gather(struct ui *ui, struct findings *f, bool quick);
+
 void print_text(const struct findings *f);
 void print_json(const struct findings *f);
 

@@ -195,6 +195,12 @@ struct dio_format {
      * come; those that turned out lost as DIO_LOST.
      */
     int (*place)(void *self, struct dio_batch *batch, struct dumpio_error *err);
+    /*
+     * In place of `place`, for formats whose layout does not depend on the pages: where in the file
+     * the map's next PRESENT run begins, which stands there in one piece, plain. The sink is FORWARD.
+     * NULL: the format has no such layout.
+     */
+    uint64_t (*locate)(void *self, const struct dumpio_run *run);
     /* A LOST run of the map, in order with the batches: as long as a liar says, so not by pages. */
     int (*lost)(void *self, uint64_t start, uint64_t end, struct dumpio_error *err);
     /*

@@ -13,7 +13,7 @@
 Addresses are physical ones of the dumped machine, in bytes, where nothing else is said. A dump may
 be read by several threads; long calls release the interpreter's lock. Errors are DumpioError.
 """
-from ._dump import Classes, Dump, PathLike, Secret, open
+from ._dump import Classes, Dump, PathLike, Secret, View, open
 from ._errors import (AbsentError, CancelledError, DumpioError, FormatError, LostError,
                       NotHeldError, Status)
 from ._model import (ClassesInfo, ClassRun, CompareResult, ConvertResult, Cpu, Difference, Format,
@@ -28,7 +28,7 @@ __all__ = [
     "AbsentError", "CLASSES", "CancelledError", "ClassRun", "Classes", "ClassesInfo",
     "CompareResult", "ConvertResult", "Cpu", "Difference", "Dump", "DumpioError", "Format",
     "FormatError", "Info", "Kind", "LostError", "Node", "NotHeldError", "Note", "Page", "PathLike",
-    "Progress", "Run", "Secret", "Status", "Uts", "VerifyResult", "formats", "open",
+    "Progress", "Run", "Secret", "Status", "Uts", "VerifyResult", "View", "formats", "open",
 ]
 
 

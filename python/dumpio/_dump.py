@@ -124,6 +124,30 @@ class Classes:
             at = found[1]
 
 
+class View:
+    """The file that convert would write in another format, at random access, without writing it.
+
+    For "elf" and "raw". Valid until the dump is closed.
+    """
+
+    def __init__(self, handle: _dumpio.View) -> None:
+        self._handle = handle
+        self.size = handle.size()
+
+    def read(self, offset: int, length: int) -> bytes:
+        """At most length bytes; fewer where the file ends. LostError for pages that are lost."""
+        return self._handle.read(offset, length)
+
+    def data(self, start: int = 0) -> Iterator[Tuple[int, int]]:
+        """Pieces (start, end) that are no holes, ascending; they may touch. All else is zero."""
+        while True:
+            piece = self._handle.next_data(start)
+            if piece is None:
+                return
+            yield piece
+            start = piece[1]
+
+
 class Dump:
     """An open dump; made by dumpio.open. A context manager."""
 
@@ -264,6 +288,10 @@ class Dump:
                format: str = "kdump", **options: Any) -> ConvertResult:
         """convert, leaving out what level 31 does. Other options are those of convert."""
         return self.convert(path, format, exclude=exclude, **options)
+
+    def view(self, format: str) -> View:
+        """See the dump as a file of another format: "elf" or "raw"."""
+        return View(self._handle.view(format))
 
     def verify(self, *, digest: bool = True, threads: int = 0,
                progress: Optional[OnProgress] = None) -> VerifyResult:

@@ -337,6 +337,7 @@ static PyMethodDef methods[] = {
     {"classify", dump_classify, METH_VARARGS, "classify(options, progress, note) -> Classes"},
     {"convert", dump_convert, METH_VARARGS,
      "convert(path, options, filter, classes, keys, progress, note) -> dict"},
+    {"view", dump_view, METH_VARARGS, "view(format) -> View"},
     {"verify", dump_verify, METH_VARARGS, "verify(with_digest, threads, progress) -> dict"},
     {"compare", dump_compare, METH_VARARGS, "compare(other, threads, progress) -> tuple"},
     {NULL, NULL, 0, NULL},

@@ -4,7 +4,7 @@
  */
 #include "py.h"
 
-PyObject *keys_type, *dump_type, *classes_type;
+PyObject *keys_type, *dump_type, *classes_type, *view_type;
 
 static PyObject *codec_names(const struct dumpio_format_info *f)
 {
@@ -84,6 +84,7 @@ PyMODINIT_FUNC PyInit__dumpio(void)
     if (module && (add_type(module, &keys_spec, "Keys", &keys_type) ||
                    add_type(module, &dump_spec, "Dump", &dump_type) ||
                    add_type(module, &classes_spec, "Classes", &classes_type) ||
+                   add_type(module, &view_spec, "View", &view_type) ||
                    add_classes(module) ||
                    PyModule_AddStringConstant(module, "VERSION", dumpio_version()) ||
                    PyModule_AddIntConstant(module, "KEY_OPEN", DUMPIO_KEY_OPEN) ||

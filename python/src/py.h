@@ -76,6 +76,13 @@ struct dump {
 };
 extern PyType_Spec dump_spec;
 
+struct view {
+    PyObject_HEAD
+    struct dumpio_view *view;
+    struct dump *dump;
+};
+extern PyType_Spec view_spec;
+
 bool dump_enter(struct dump *d); /* false with an exception: it is closed */
 void dump_leave(struct dump *d);
 
@@ -90,11 +97,12 @@ extern PyType_Spec classes_spec;
 bool classes_enter(struct classes *c); /* false with an exception: another thread is in it */
 void classes_leave(struct classes *c);
 
+PyObject *dump_view(PyObject *self, PyObject *args);
 PyObject *dump_classify(PyObject *self, PyObject *args);
 PyObject *dump_convert(PyObject *self, PyObject *args);
 PyObject *dump_verify(PyObject *self, PyObject *args);
 PyObject *dump_compare(PyObject *self, PyObject *args);
 
-extern PyObject *keys_type, *dump_type, *classes_type; /* made when the module is loaded */
+extern PyObject *keys_type, *dump_type, *classes_type, *view_type; /* made when the module is loaded */
 
 #endif

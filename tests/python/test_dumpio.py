@@ -9,6 +9,7 @@ the system's.
 import dataclasses
 import errno
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -221,6 +222,19 @@ class Convert(Case):
         self.assertEqual(os.listdir(self.scratch), [])
         self.assertEqual(dump.convert(self.path("out"), "kdump:zlib").pages, 16835)
 
+    def test_interrupt(self):
+        # a handler that raises, as Ctrl-C's does, ends the call; it runs in the main thread alone,
+        # which has a turn at progress for sure when it is the only one
+        def ring(number, frame):
+            raise KeyboardInterrupt
+        before = signal.signal(signal.SIGALRM, ring)
+        self.addCleanup(signal.signal, signal.SIGALRM, before)
+        dump = self.shipped()
+        signal.setitimer(signal.ITIMER_REAL, 0.05)
+        with self.assertRaises(KeyboardInterrupt):
+            dump.convert(self.path("out"), "kdump:zlib", level=9, threads=1)
+        self.assertEqual(os.listdir(self.scratch), [])
+
     def test_notes(self):
         notes = []
         self.shipped().convert(self.path("out"), "raw", note=lambda *n: notes.append(n))
@@ -262,6 +276,54 @@ class Convert(Case):
             self.assertIn("why=a test", other.info.provenance)
         dropped = dump.convert(self.path("out"), "kdump", force=True, drop=[piece])
         self.assertEqual(dropped.range_pages, 2)
+
+
+class View(Case):
+    def same(self, dump, form):
+        dump.convert(self.path("written"), form, force=True)
+        view, at, step = dump.view(form), 0, 70001
+        self.assertEqual(view.size, os.path.getsize(self.path("written")))
+        with open(self.path("written"), "rb") as f:
+            for piece in view.data():
+                self.assertTrue(at <= piece[0] < piece[1] <= view.size, piece)
+                f.seek(at)
+                self.assertFalse(any(f.read(piece[0] - at)), "a hole holds nothing")
+                at = piece[1]
+            for at in list(range(0, view.size, step)) + [view.size - 5]:
+                f.seek(at)
+                self.assertTrue(view.read(at, step) == f.read(step), hex(at))
+        self.assertEqual(view.read(view.size, 10), b"")
+        self.assertEqual(list(view.data(view.size)), [])
+
+    def test_formats(self):
+        dump = self.shipped()
+        self.same(dump, "elf")
+        self.same(dump, "raw")
+        self.error(dumpio.DumpioError, dumpio.Status.ARG, dump.view, "kdump")
+        view = dump.view("elf")
+        dump.close()
+        self.assertRaises(ValueError, view.read, 0, 1)
+
+    def test_parts_of_pages(self):
+        # 100 KiB and a bit of raw memory: the last page is held in part
+        with open(self.path("memory"), "wb") as f:
+            f.write(os.urandom(100 * 1024 + 77))
+        with dumpio.open(self.path("memory"), format="raw", arch="x86_64") as dump:
+            self.assertEqual(len(dump.info.partials), 1)
+            self.same(dump, "elf")
+            self.same(dump, "raw")
+
+    def test_lost(self):
+        with self.shipped() as dump:
+            dump.convert(self.path("whole"), "kdump:none")
+            address = list(dump.ranges())[-1].end - 4096
+        os.truncate(self.path("whole"), os.path.getsize(self.path("whole")) - 4096 * 3)
+        with dumpio.open(self.path("whole")) as dump:
+            lost = dump.verify().lost
+            self.assertGreater(len(lost), 0)
+            view = dump.view("raw")
+            self.error(dumpio.LostError, dumpio.Status.LOST, view.read, lost[0][0], 4096)
+            self.assertEqual(len(view.read(1 << 20, 4096)), 4096)
 
 
 class Keys(Case):

@@ -75,7 +75,25 @@ jobs() { # what the capture kernel runs; a plain copy comes last, to compare wit
             echo "stream vmcore.flat dumpio conv --to=kdump:lzo -F /proc/vmcore -"
             ;;
     esac
+    echo "hook hooked"
+    echo "hook failing"
     echo "collect vmcore.elf dd if=/proc/vmcore of=/out/vmcore.elf bs=1M"
+}
+
+# The example for initramfs-tools: its hook puts things into ROOT, as mkinitramfs would have it do.
+pack_hook() { # ROOT
+    example=$here/../../contrib/capture
+    mkdir -p "$1/conf" "$1/scripts/local-bottom"
+    tools=$system/usr/share/initramfs-tools
+    sed "s|/usr/share/initramfs-tools|$tools|" "$example/initramfs-tools/hooks/dumpio-capture" \
+        >"$tmp/hook"
+    DESTDIR=$1 verbose=n DUMPIO_STATIC=$collector DUMPIO_SAVE=$example/dumpio-save \
+        sh "$tmp/hook" || return 1
+    cp "$example/initramfs-tools/scripts/local-bottom/dumpio-capture" "$1/scripts/local-bottom/"
+    printf '%s\n' FOLDER=/hooked AFTER=: AFTER_FAILURE=: >"$1/conf/hooked"
+    # a dump that may not be as large as it is: the collector fails, and there is no second try
+    printf '%s\n' FOLDER=/failing AFTER=: AFTER_FAILURE=: FALLBACK= \
+        'FILTER="-d 31 --max-size=1M"' >"$1/conf/failing"
 }
 
 pack_guest() { # makes $tmp/kernel, $tmp/initrd and $tmp/disk; false with the reason on stdout
@@ -83,12 +101,13 @@ pack_guest() { # makes $tmp/kernel, $tmp/initrd and $tmp/disk; false with the re
     image=$(apt_resolve "$image")
     release=${image#linux-image-}
     # shellcheck disable=SC2046
-    apt_unpack "$system" "$image" busybox-static kexec-tools $(apt_libraries kexec-tools) ||
+    apt_unpack "$system" "$image" busybox-static kexec-tools initramfs-tools-core \
+        $(apt_libraries kexec-tools) ||
         return 1
     [ -s "$system/lib/modules/$release/modules.dep" ] || depmod -b "$system" "$release" || return 1
     rm -rf "$root" "${tmp:?}/boot"
     mkdir -p "$root/bin" "$root/modules" "$root/dev" "$tmp/boot/boot"
-    cp "$system/bin/busybox" "$root/bin/" && cp "$collector" "$root/bin/dumpio" || return 1
+    cp "$system/bin/busybox" "$root/bin/" && pack_hook "$root" || return 1
     install -m 755 "$here/init" "$root/init"
     jobs >"$root/jobs"
     for file in $(modules virtio_pci virtio_blk ext4 crc32c_generic); do
@@ -197,13 +216,28 @@ check_same() { # the two collected files, and the pages of each in the plain cop
     one=$(digest_of "$tmp/out/vmcore")
     two=$(digest_of "$tmp/out/vmcore.flat")
     check "file and stream hold the same memory" [ -n "$one" -a "$one" = "$two" ]
+    "$DUMPIO_BIN/dumpio" filter -d 31 "$tmp/out/vmcore.elf" "$tmp/out/outside" >"$tmp/filter" 2>&1
+    filtered=$(digest_of "$tmp/out/outside")
     if [ "$collect_with" = conv ]; then
         check "the memory is that of /proc/vmcore" [ "$one" = "$plain" ]
         return
     fi
-    "$DUMPIO_BIN/dumpio" filter -d 31 "$tmp/out/vmcore.elf" "$tmp/out/outside" >"$tmp/filter" 2>&1
-    check "a plain copy, filtered outside, is the same" \
-        [ "$(digest_of "$tmp/out/outside")" = "$one" ]
+    check "a plain copy, filtered outside, is the same" [ "$filtered" = "$one" ]
+}
+
+check_hooks() {
+    check "the example for initramfs-tools: saved" [ "$(cat "$tmp/out/hooked.code")" = 0 ]
+    check "its status says $(cat "$tmp/out/hooked.status")" grep -qx saved "$tmp/out/hooked.status"
+    check "its log of the kernel has the panic" \
+        grep -q 'Kernel panic - not syncing: sysrq' "$tmp/out/hooked.dmesg.txt"
+    check "its dump holds what filtering the plain copy outside gives" \
+        [ "$(digest_of "$tmp/out/hooked.vmcore")" = "$filtered" ]
+    check "a failing collector is seen as failed: exit status $(cat "$tmp/out/failing.code")" \
+        [ "$(cat "$tmp/out/failing.code")" = 1 ]
+    check "its status says $(cat "$tmp/out/failing.status")" \
+        grep -q '^FAILED: exit status 1' "$tmp/out/failing.status"
+    check "it leaves no dump behind" [ ! -s "$tmp/out/failing.vmcore" ]
+    check "it says so on the console" grep -qa 'the dump was NOT saved' "$tmp/console"
 }
 
 check_crash() { # NAME
@@ -248,7 +282,9 @@ run_arch() {
         return
     fi
     echo "      $arch: guest ran $(($(date +%s) - began)) s"
-    fetch vmcore vmcore.flat vmcore.elf vmcore.run vmcore.flat.run size panic-time meminfo
+    fetch vmcore vmcore.flat vmcore.elf vmcore.run vmcore.flat.run size panic-time meminfo \
+        hooked.code hooked.status hooked.vmcore hooked.dmesg.txt failing.code failing.status \
+        failing.vmcore
     whole=$(cat "$tmp/out/size")
     echo "      $arch: /proc/vmcore $whole bytes; capture kernel: $(head -n 1 "$tmp/out/meminfo")"
     check "/proc/vmcore was copied whole" [ "$(stat -c %s "$tmp/out/vmcore.elf")" = "$whole" ]
@@ -258,6 +294,8 @@ run_arch() {
     check_dump vmcore
     check_dump vmcore.flat
     check_same
+    check_hooks
+    check "the collector has less than 4 MiB" [ "$(stat -c %s "$collector")" -lt $((4 << 20)) ]
     [ "$arch" != x86_64 ] || check_crash vmcore
     [ -z "${DUMPIO_TEST_KEEP:-}" ] || keep "$DUMPIO_TEST_KEEP/$arch"
 }

@@ -33,13 +33,13 @@ collector_configure() { # [CMAKE OPTION...]
     "$triplet-g++" -print-file-name=libstdc++.a 2>/dev/null | grep -q / || # snappy is C++ inside
         set -- "$@" -DDUMPIO_SNAPPY=OFF
     cmake -S "$here/../.." -B "$build" -DCMAKE_BUILD_TYPE=Release -DDUMPIO_STATIC=ON \
-        -DBUILD_TESTING=OFF "$@"
+        -DDUMPIO_CRYPTO=OFF -DBUILD_TESTING=OFF "$@"
 }
 
 # The libraries' headers and archives, and a toolchain file that finds them.
 collector_sysroot() {
     sysroot=$cache/sysroot-$arch
-    apt_unpack "$sysroot" zlib1g-dev libzstd-dev libssl-dev liblzo2-dev libdeflate-dev \
+    apt_unpack "$sysroot" zlib1g-dev libzstd-dev liblzo2-dev libdeflate-dev \
         libsnappy-dev || return 1
     cat >"$cache/$arch.cmake" <<END
 set(CMAKE_SYSTEM_NAME Linux)

@@ -56,7 +56,7 @@ static int long_option(struct opt_parse *p, const char *text)
     const char *eq = strchr(text, '=');
     size_t len = eq ? (size_t)(eq - text) : strlen(text);
     const struct opt *o = find(p->spec, 0, text, len);
-    if (!o)
+    if (!o || find(p->spec, o->id, NULL, 0) != o) /* there is none, or it is hidden */
         return fail(p, "unknown option", text - 2, (int)len + 2);
     if (eq && !o->arg)
         return fail(p, "option takes no value", text - 2, (int)len + 2);

@@ -426,6 +426,36 @@ DUMPIO_API int dumpio_convert(struct dumpio_dump *dump, const char *path,
                               struct dumpio_convert_result *result,
                               const struct dumpio_env *env, struct dumpio_error *err);
 
+/* ---- see it as another format, without writing it ---------------------------------------------- */
+
+struct dumpio_view;
+
+/*
+ * The file that dumpio_convert would write to a stream, at random access: for formats of plain
+ * pages in a fixed layout ("elf", "raw"; DUMPIO_E_ARG for others). Nothing is decoded before it is
+ * read. The dump must stay open longer than the view; `env` is for this call.
+ */
+DUMPIO_API int dumpio_view_open(struct dumpio_view **out, struct dumpio_dump *dump,
+                                const char *format, const struct dumpio_env *env,
+                                struct dumpio_error *err);
+DUMPIO_API void dumpio_view_close(struct dumpio_view *view); /* NULL allowed */
+
+DUMPIO_API uint64_t dumpio_view_size(const struct dumpio_view *view); /* bytes */
+
+/*
+ * Read at most `len` bytes at `off`; *got is less only where the file ends. DUMPIO_E_LOST for pages
+ * that the conversion would find lost. By several threads at once.
+ */
+DUMPIO_API int dumpio_view_read(struct dumpio_view *view, uint64_t off, void *buf, size_t len,
+                                size_t *got, struct dumpio_error *err);
+
+/*
+ * The first piece of the file with end > off that is not a hole, cut at off: all else is zero.
+ * Pieces may touch. 0, DUMPIO_END or an error.
+ */
+DUMPIO_API int dumpio_view_next_data(struct dumpio_view *view, uint64_t off,
+                                     struct dumpio_range *piece, struct dumpio_error *err);
+
 struct dumpio_estimate {
     const char *codec; /* of the format; NULL when it has none */
     uint64_t bytes;    /* of output, about */
