@@ -4,6 +4,8 @@
  * pipeline: windows of the map -> fetch, expand, pack (any thread) -> place (in order) -> store.
  */
 #include "batch.h"
+#include "convert_manifest.h"
+#include "format_codec.h"
 #include "io/io.h"
 #include "layers/flat.h"
 #include "model_core.h"
@@ -26,11 +28,13 @@ struct job {
     struct dio_batch *in; /* what `out` borrows from, if it does */
     struct dio_batch *out;
     uint64_t passed;
+    struct dio_image_part part;
 };
 
 struct worker {
     struct dio_transcoder transcoder;
     struct dio_batch *in;
+    struct dio_sha256 *hash; /* of leaves; NULL = none are wanted */
 };
 
 struct conversion {
@@ -44,11 +48,13 @@ struct conversion {
     struct dio_write_plan plan;
     struct dumpio_info info;    /* the input's, as far as the output shares it */
     char *provenance;
+    bool flattened;
     struct dio_map *redacted;   /* what a redacting writer sees; else NULL */
     uint8_t *carried;
     struct dio_ram ram;
     struct dio_windows windows;
     struct dio_transcode transcode;
+    struct dio_convert_manifest manifest; /* where options->manifest wants one */
     struct dio_share_key *share; /* NULL: identical pages are stored anew */
     struct dio_ticker ticker;
     struct dumpio_convert_result result;
@@ -59,17 +65,6 @@ struct conversion {
 };
 
 /* ---- choosing ------------------------------------------------------------------------------------ */
-
-static int bad_codec(const struct dio_format *f, const char *name, struct dumpio_error *err)
-{
-    char list[200] = "";
-    for (size_t i = 0; f->codecs && f->codecs[i].name; i++) {
-        size_t n = strlen(list);
-        snprintf(list + n, sizeof list - n, "%s%s", n ? ", " : "", f->codecs[i].name);
-    }
-    return dio_fail(err, DUMPIO_E_ARG, DUMPIO_NO_OFFSET, "%s has no codec %s; it has: %s", f->name,
-                    name, *list ? list : "none");
-}
 
 /* The codec of the first packed page found in the first windows; NULL when all are plain. */
 static int input_codec(struct conversion *c, const struct dio_codec **codec,
@@ -99,30 +94,6 @@ static int input_codec(struct conversion *c, const struct dio_codec **codec,
     return rc == DUMPIO_END ? 0 : rc;
 }
 
-static const struct dio_format_codec *format_codec(const struct dio_format *f, const char *name,
-                                                   const char *codec)
-{
-    for (size_t i = 0; f->codecs && f->codecs[i].name; i++) {
-        const struct dio_format_codec *c = &f->codecs[i];
-        if (name ? !strcmp(c->name, name) : c->codec && codec && !strcmp(c->codec, codec))
-            return c;
-    }
-    return NULL;
-}
-
-static int check_level(const struct dio_codec *codec, int level, struct dumpio_error *err)
-{
-    if (level == DUMPIO_LEVEL_DEFAULT)
-        return 0;
-    if (!codec || codec->level_min == codec->level_max)
-        return dio_fail(err, DUMPIO_E_ARG, DUMPIO_NO_OFFSET, "%s has no levels",
-                        codec ? codec->name : "plain storage");
-    if (level < codec->level_min || level > codec->level_max)
-        return dio_fail(err, DUMPIO_E_ARG, DUMPIO_NO_OFFSET, "%s has levels %d to %d, not %d",
-                        codec->name, codec->level_min, codec->level_max, level);
-    return 0;
-}
-
 static int choose_codec(struct conversion *c, struct dumpio_error *err)
 {
     const struct dio_format *f = c->target;
@@ -130,17 +101,17 @@ static int choose_codec(struct conversion *c, struct dumpio_error *err)
     const char *wish = c->options->codec;
     if (wish) {
         bool plain = !f->codecs && !strcmp(wish, "none");
-        fc = format_codec(f, wish, NULL);
+        fc = dio_format_codec(f, wish, NULL);
         if (!fc && !plain)
-            return bad_codec(f, wish, err);
+            return dio_no_such_codec(f, wish, err);
     } else if (f->codecs && dio_stack_packs(c->path, c->options->wrap)) {
-        fc = format_codec(f, "none", NULL);
+        fc = dio_format_codec(f, "none", NULL);
     } else if (f->codecs) {
         const struct dio_codec *in;
         int rc = input_codec(c, &in, err);
         if (rc)
             return rc;
-        fc = in ? format_codec(f, NULL, in->name) : NULL;
+        fc = in ? dio_format_codec(f, NULL, in->name) : NULL;
         if (!fc)
             fc = &f->codecs[0];
     }
@@ -149,7 +120,7 @@ static int choose_codec(struct conversion *c, struct dumpio_error *err)
         return dio_fail(err, DUMPIO_E_UNSUPPORTED, DUMPIO_NO_OFFSET, "codec %s: %s", codec->name,
                         codec->missing);
     int level = c->options->level;
-    int rc = check_level(codec, level, err);
+    int rc = dio_codec_check_level(codec, level, err);
     c->transcode = (struct dio_transcode){
         .dump = c->dump,
         .unit = c->plan.unit,
@@ -157,6 +128,8 @@ static int choose_codec(struct conversion *c, struct dumpio_error *err)
         .level = codec && level == DUMPIO_LEVEL_DEFAULT ? codec->level_default : level,
         .pass_through = level == DUMPIO_LEVEL_DEFAULT,
         .redact = c->options->filter && c->options->filter->redact,
+        .partials = c->plan.partials,
+        .n_partials = c->plan.n_partials,
     };
     c->plan.codec = codec;
     c->plan.level = c->transcode.level;
@@ -281,6 +254,10 @@ static int make_maps(struct conversion *c, struct dumpio_error *err)
         .span = SPAN,
         .skip_excluded = !redact,
     };
+    if (c->options->manifest) {
+        c->windows.span = DIO_EXTENT_SIZE;
+        c->windows.by_extent = true;
+    }
     o.redacted = true;
     if (redact)
         c->redacted = dio_map_new(c->dump, &o);
@@ -348,8 +325,14 @@ static int job_work(void *ctx, void *worker, void *job, struct dumpio_error *err
     struct worker *w = worker;
     struct job *j = job;
     j->passed = 0;
+    if (w->hash)
+        w->transcoder.leaf = dio_image_part_begin(&j->part, j->window.pieces[0].start);
+    if (w->hash && !w->transcoder.leaf)
+        return dio_nomem(err, "a leaf");
     int rc = dio_transcode_window(&c->transcode, &w->transcoder, &j->window, w->in, j->out,
                                   &j->passed, err);
+    if (!rc && w->hash)
+        dio_image_part_end(&j->part, &c->manifest.image, j->window.split, w->hash);
     if (w->transcoder.borrowed) {
         struct dio_batch *in = w->in;
         w->in = j->in;
@@ -418,6 +401,8 @@ static int job_place(void *ctx, void *job, struct dumpio_error *err)
         rc = c->target->place(c->writer, j->out, err);
     for (size_t i = 0; i < n && !rc; i++)
         c->result.shared_pages += p[i].shared;
+    if (!rc && c->options->manifest)
+        rc = dio_image_part_place(&j->part, &c->manifest.image, err);
     c->ticker.p.done += j->window.bytes;
     return rc;
 }
@@ -431,15 +416,19 @@ static int job_store(void *ctx, void *job, struct dumpio_error *err)
 static int worker_init(void *ctx, void *worker, struct dumpio_error *err)
 {
     struct worker *w = worker;
+    bool hashes = ((struct conversion *)ctx)->options->manifest != NULL;
     w->in = dio_batch_new();
-    return w->in ? dio_transcoder_init(&w->transcoder, &((struct conversion *)ctx)->transcode, err)
-                 : dio_nomem(err, "a worker");
+    w->hash = hashes ? dio_sha256_new() : NULL;
+    return w->in && (w->hash || !hashes)
+               ? dio_transcoder_init(&w->transcoder, &((struct conversion *)ctx)->transcode, err)
+               : dio_nomem(err, "a worker");
 }
 
 static void worker_free(void *ctx, void *worker)
 {
     struct worker *w = worker;
     dio_batch_free(w->in);
+    dio_sha256_free(w->hash);
     dio_transcoder_free(&w->transcoder, &((struct conversion *)ctx)->transcode);
 }
 
@@ -458,10 +447,13 @@ static void job_free(void *ctx, void *job)
     (void)ctx;
     dio_batch_free(j->in);
     dio_batch_free(j->out);
+    dio_image_part_free(&j->part);
 }
 
 static int run(struct conversion *c, struct dumpio_error *err)
 {
+    /* input, expanded, packed; for leaves, what is taken over is expanded, too */
+    size_t span = c->windows.span, job = (c->options->manifest ? 4 : 3) * span;
     struct dio_pipeline p = {
         .ctx = c,
         .plan = job_plan,
@@ -476,8 +468,8 @@ static int run(struct conversion *c, struct dumpio_error *err)
         .job_init = job_init,
         .job_free = job_free,
         .jobs_per_thread = 2,
-        .job_memory = 3 * SPAN, /* input, expanded, packed */
-        .worker_memory = SPAN + 4 * DIO_PAGE_MAX,
+        .job_memory = job,
+        .worker_memory = span + 4 * DIO_PAGE_MAX,
     };
     int rc = dio_pipeline_run(&p, c->env, err);
     tell_lost(c);
@@ -496,6 +488,8 @@ static int open_sink(struct conversion *c, struct dumpio_error *err)
         .keys = dio_keys_inside(c->options->keys),
     };
     int rc = dio_file_create(&c->out, c->path, &o, err);
+    if (!rc && c->options->manifest)
+        rc = dio_convert_manifest_hash(&c->manifest, &c->out, err);
     if (!rc && c->options->filter && c->options->filter->max_bytes)
         rc = dio_limit_out(&c->out, c->options->filter->max_bytes, err);
     if (!rc)
@@ -509,6 +503,7 @@ static int open_sink(struct conversion *c, struct dumpio_error *err)
     rc = dio_flat_out_new(&flat, c->out, err);
     if (!rc)
         c->out = flat;
+    c->flattened = true;
     return rc;
 }
 
@@ -540,7 +535,8 @@ static int leave_rest(struct conversion *c, struct dumpio_error *err)
 static int write_all(struct conversion *c, struct dumpio_error *err)
 {
     uint64_t size = 0, memory = c->plan.present_pages * c->plan.unit;
-    int rc = c->target->codecs ? 0 : dio_room_check(c->out, &c->transcode, c->windows.map, memory,
+    struct dio_out *file = c->out == c->manifest.hashing ? c->manifest.file : c->out;
+    int rc = c->target->codecs ? 0 : dio_room_check(file, &c->transcode, c->windows.map, memory,
                                                     c->env, err);
     if (!rc)
         rc = c->target->create(&c->writer, c->out, &c->plan, c->env, err);
@@ -559,7 +555,12 @@ static int write_all(struct conversion *c, struct dumpio_error *err)
     c->out = NULL; /* finish frees it in every case */
     c->result.out_bytes = size;
     c->ticker.p.out = size;
+    const struct dio_convert_output output = {
+        .path = c->path, .options = c->options, .codec = c->plan.codec ? c->plan.codec->name : NULL,
+        .provenance = c->info.provenance, .flattened = c->flattened, .end = size};
     rc = out->ops->finish(out, size, err);
+    if (!rc && c->options->manifest)
+        rc = dio_convert_manifest_write(&c->manifest, &output, err);
     if (!rc)
         (void)dio_tick(&c->ticker, 1, NULL); /* too late to stop */
     return rc;
@@ -576,7 +577,12 @@ int dumpio_convert(struct dumpio_dump *dump, const char *path,
     if (!c.target || !c.target->create)
         return dio_fail(err, DUMPIO_E_ARG, DUMPIO_NO_OFFSET, "%s is no format that can be written",
                         options->format ? options->format : "(none)");
-    int rc = make_plan(&c, err);
+    int rc = 0;
+    if (options->manifest)
+        rc = dio_convert_manifest_start(&c.manifest, path, options,
+                                        !(c.target->holds & DIO_HOLDS_ABSENT), env, err);
+    if (!rc)
+        rc = make_plan(&c, err);
     if (!rc)
         rc = open_sink(&c, err);
     if (!rc)
@@ -589,6 +595,7 @@ int dumpio_convert(struct dumpio_dump *dump, const char *path,
     dio_ram_free(&c.ram);
     free(c.carried);
     free(c.provenance);
+    dio_convert_manifest_free(&c.manifest);
     if (result)
         *result = c.result;
     return rc;

@@ -216,6 +216,25 @@ bool dio_file_room(const struct dio_out *o, uint64_t *bytes)
     return true;
 }
 
+int dio_file_read_back(struct dio_out *o, uint64_t off, void *buf, size_t len, size_t *got,
+                       struct dumpio_error *err)
+{
+    struct file_out *f = (struct file_out *)o;
+    if (o->ops != &random_ops)
+        return dio_fail(err, DUMPIO_E_ARG, DUMPIO_NO_OFFSET, "%s cannot be read back", o->name);
+    for (*got = 0; *got < len;) {
+        ssize_t n = pread(f->fd, (uint8_t *)buf + *got, len - *got, (off_t)(off + *got));
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return dio_fail_errno(err, errno, off, "%s: cannot read what was written", f->path);
+        if (!n)
+            return 0;
+        *got += (size_t)n;
+    }
+    return 0;
+}
+
 /* ".NAME.dumpio-XXXXXX" in the target's folder. */
 static char *temp_name(const char *path)
 {
