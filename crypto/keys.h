@@ -5,6 +5,8 @@
 #ifndef DIO_CRYPTO_KEYS_H
 #define DIO_CRYPTO_KEYS_H
 
+#include "age_text.h"
+#include "plug/decode.h"
 #include "plug/keys.h"
 #include "prim_pk.h"
 
@@ -18,6 +20,7 @@ struct dio_key {
     enum dio_key_kind kind;
     uint8_t pub[DIO_POINT];    /* X25519 point of X25519 and SSH_ED25519 */
     uint8_t secret[DIO_POINT]; /* its scalar, in identities */
+    uint8_t seed[DIO_POINT];   /* SSH_ED25519: what the scalar is made of, to sign with */
     uint8_t *wire;             /* SSH: the public key as in SSH's protocol */
     size_t wire_len;
     uint8_t tag[DIO_SSH_TAG];  /* SSH: first bytes of SHA-256 of wire */
@@ -41,8 +44,15 @@ int dio_keys_passphrase(const struct dio_keys *k, const char *what, char pass[DI
 
 /* ---- SSH (keys_ssh.c) ------------------------------------------------------------------------ */
 
+/* A length and so many bytes; NULL (and overrun) when there are fewer. */
+struct dio_number dio_ssh_piece(struct dio_cursor *c);
+bool dio_ssh_is(struct dio_number piece, const char *text);
+void dio_ssh_put(struct dio_text *t, const void *p, size_t len);
+
 /* "ssh-ed25519 AAAA... comment". DUMPIO_E_UNSUPPORTED for SSH's other kinds. */
 int dio_ssh_public(struct dio_key **out, const char *text, size_t len, struct dumpio_error *err);
+/* A public key as in SSH's protocol. */
+int dio_ssh_wire(struct dio_key **out, const uint8_t *wire, size_t len, struct dumpio_error *err);
 /* A private key, OpenSSH or PEM. The keys' ask is for PEM's encryption. */
 int dio_ssh_private(struct dio_key **out, const struct dio_keys *k, const char *text, size_t len,
                     const char *name, struct dumpio_error *err);

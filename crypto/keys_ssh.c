@@ -6,8 +6,6 @@
  */
 #include "keys.h"
 
-#include "age_text.h"
-#include "plug/decode.h"
 
 #include <stdlib.h>
 
@@ -19,8 +17,7 @@ static const char end_openssh[] = "-----END OPENSSH PRIVATE KEY-----";
 
 /* ---- pieces ---------------------------------------------------------------------------------- */
 
-/* A length and so many bytes; NULL (and overrun) when there are fewer. */
-static struct dio_number piece(struct dio_cursor *c)
+struct dio_number dio_ssh_piece(struct dio_cursor *c)
 {
     struct dio_number s;
     s.len = dio_cur_u32(c);
@@ -30,7 +27,7 @@ static struct dio_number piece(struct dio_cursor *c)
     return s;
 }
 
-static bool piece_is(struct dio_number s, const char *text)
+bool dio_ssh_is(struct dio_number s, const char *text)
 {
     return s.len == strlen(text) && s.p && !memcmp(s.p, text, s.len);
 }
@@ -38,7 +35,7 @@ static bool piece_is(struct dio_number s, const char *text)
 /* A positive number without its leading zeros. */
 static struct dio_number number(struct dio_cursor *c)
 {
-    struct dio_number n = piece(c);
+    struct dio_number n = dio_ssh_piece(c);
     if (n.len && n.p[0] & 0x80)
         c->overrun = true;
     while (n.len && !*n.p) {
@@ -48,7 +45,7 @@ static struct dio_number number(struct dio_cursor *c)
     return n;
 }
 
-static void put_piece(struct dio_text *t, const void *p, size_t len)
+void dio_ssh_put(struct dio_text *t, const void *p, size_t len)
 {
     uint8_t head[4];
     dio_put(head, DUMPIO_BIG, 4, len);
@@ -61,7 +58,7 @@ static void put_number(struct dio_text *t, struct dio_number n)
     uint8_t padded[DIO_RSA_MAX + 1] = {0};
     bool sign = n.len && n.p[0] & 0x80;
     memcpy(padded + 1, n.p, n.len);
-    put_piece(t, padded + !sign, n.len + sign);
+    dio_ssh_put(t, padded + !sign, n.len + sign);
 }
 
 /* Take `wire` over and compute the tag. */
@@ -103,8 +100,10 @@ static int make_ed25519(struct dio_key **out, const uint8_t ed[DIO_POINT],
                       memcmp(own, ed, sizeof own) != 0))
         rc = bad_key("its public half does not belong to its private half", err);
     if (!rc) {
-        put_piece(&wire, "ssh-ed25519", 11);
-        put_piece(&wire, ed, DIO_POINT);
+        if (seed)
+            memcpy(key->seed, seed, sizeof key->seed);
+        dio_ssh_put(&wire, "ssh-ed25519", 11);
+        dio_ssh_put(&wire, ed, DIO_POINT);
         rc = set_wire(key, &wire, err);
     }
     if (rc)
@@ -133,7 +132,7 @@ static int make_rsa(struct dio_key **out, struct dio_number n, struct dio_number
     else if (!rsa && !(key->rsa = dio_rsa_new(n, e, d)))
         rc = bad_key("libcrypto takes it for no RSA key", err);
     if (!rc) {
-        put_piece(&wire, "ssh-rsa", 7);
+        dio_ssh_put(&wire, "ssh-rsa", 7);
         put_number(&wire, e);
         put_number(&wire, n);
         rc = set_wire(key, &wire, err);
@@ -151,11 +150,11 @@ static int parse_wire(struct dio_key **out, const uint8_t *wire, size_t len, con
                       size_t type_len, struct dumpio_error *err)
 {
     struct dio_cursor c = dio_cursor(wire, len, DUMPIO_BIG, 4);
-    struct dio_number name = piece(&c);
+    struct dio_number name = dio_ssh_piece(&c);
     if (name.len != type_len || memcmp(name.p, type, type_len) != 0)
         return bad_key("its first word and its contents name different kinds", err);
-    if (piece_is(name, "ssh-ed25519")) {
-        struct dio_number ed = piece(&c);
+    if (dio_ssh_is(name, "ssh-ed25519")) {
+        struct dio_number ed = dio_ssh_piece(&c);
         if (c.overrun || ed.len != DIO_POINT || c.pos != c.len)
             return bad_key("an ssh-ed25519 key has 32 bytes", err);
         return make_ed25519(out, ed.p, NULL, err);
@@ -166,6 +165,22 @@ static int parse_wire(struct dio_key **out, const uint8_t *wire, size_t len, con
     return make_rsa(out, n, e, NULL, NULL, err);
 }
 
+static int unknown_kind(const char *type, size_t len, struct dumpio_error *err)
+{
+    return dio_fail(err, DUMPIO_E_UNSUPPORTED, DUMPIO_NO_OFFSET,
+                    "SSH keys of the kind %.*s are not supported (ssh-ed25519 and ssh-rsa are)",
+                    len < 60 ? (int)len : 60, type);
+}
+
+int dio_ssh_wire(struct dio_key **out, const uint8_t *wire, size_t len, struct dumpio_error *err)
+{
+    struct dio_cursor c = dio_cursor(wire, len, DUMPIO_BIG, 4);
+    struct dio_number name = dio_ssh_piece(&c);
+    if (!dio_ssh_is(name, "ssh-ed25519") && !dio_ssh_is(name, "ssh-rsa"))
+        return unknown_kind(name.p ? (const char *)name.p : "", name.len, err);
+    return parse_wire(out, wire, len, (const char *)name.p, name.len, err);
+}
+
 int dio_ssh_public(struct dio_key **out, const char *text, size_t len, struct dumpio_error *err)
 {
     const char *end = text + len, *blank = memchr(text, ' ', len);
@@ -173,9 +188,7 @@ int dio_ssh_public(struct dio_key **out, const char *text, size_t len, struct du
     bool known = (type_len == 11 && !memcmp(text, "ssh-ed25519", 11)) ||
                  (type_len == 7 && !memcmp(text, "ssh-rsa", 7));
     if (!known)
-        return dio_fail(err, DUMPIO_E_UNSUPPORTED, DUMPIO_NO_OFFSET,
-                        "SSH keys of the kind %.*s are not supported (ssh-ed25519 and ssh-rsa are)",
-                        type_len < 60 ? (int)type_len : 60, text);
+        return unknown_kind(text, type_len, err);
     const char *b64 = blank ? blank : end;
     while (b64 < end && *b64 == ' ')
         b64++;
@@ -204,22 +217,20 @@ static int parse_private(struct dio_key **out, struct dio_number section, struct
     uint32_t check = dio_cur_u32(&c);
     if (dio_cur_u32(&c) != check)
         return bad_key("its check numbers differ", err);
-    struct dio_number type = piece(&c);
-    if (piece_is(type, "ssh-ed25519")) {
-        struct dio_number ed = piece(&c), secret = piece(&c);
+    struct dio_number type = dio_ssh_piece(&c);
+    if (dio_ssh_is(type, "ssh-ed25519")) {
+        struct dio_number ed = dio_ssh_piece(&c), secret = dio_ssh_piece(&c);
         if (c.overrun || ed.len != DIO_POINT || secret.len != 2 * DIO_POINT)
             return bad_key("its contents are no Ed25519 key", err);
         return make_ed25519(out, ed.p, secret.p, err);
     }
-    if (piece_is(type, "ssh-rsa")) {
+    if (dio_ssh_is(type, "ssh-rsa")) {
         struct dio_number n = number(&c), e = number(&c), d = number(&c);
         if (c.overrun)
             return bad_key("its contents are no RSA key", err);
         return make_rsa(out, n, e, &d, NULL, err);
     }
-    return dio_fail(err, DUMPIO_E_UNSUPPORTED, DUMPIO_NO_OFFSET,
-                    "SSH keys of the kind %.*s are not supported (ssh-ed25519 and ssh-rsa are)",
-                    type.len < 60 ? (int)type.len : 60, type.p ? (const char *)type.p : "");
+    return unknown_kind(type.p ? (const char *)type.p : "", type.len, err);
 }
 
 static int parse_openssh(struct dio_key **out, const uint8_t *data, size_t len,
@@ -229,15 +240,15 @@ static int parse_openssh(struct dio_key **out, const uint8_t *data, size_t len,
     const uint8_t *magic = dio_cur_bytes(&c, sizeof MAGIC);
     if (!magic || memcmp(magic, MAGIC, sizeof MAGIC) != 0)
         return bad_key("no openssh-key-v1 inside", err);
-    struct dio_number cipher = piece(&c);
-    piece(&c); /* key derivation and its options */
-    piece(&c);
+    struct dio_number cipher = dio_ssh_piece(&c);
+    dio_ssh_piece(&c); /* key derivation and its options */
+    dio_ssh_piece(&c);
     uint32_t keys = dio_cur_u32(&c);
-    piece(&c); /* the public key */
-    struct dio_number section = piece(&c);
+    dio_ssh_piece(&c); /* the public key */
+    struct dio_number section = dio_ssh_piece(&c);
     if (c.overrun || keys != 1)
         return bad_key("one whole key is wanted", err);
-    if (!piece_is(cipher, "none"))
+    if (!dio_ssh_is(cipher, "none"))
         return dio_fail(err, DUMPIO_E_UNSUPPORTED, DUMPIO_NO_OFFSET,
                         "SSH private keys with a passphrase are not supported; make a copy "
                         "without one (ssh-keygen -p)");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * RSA-OAEP (RFC 8017), Ed25519 to X25519 (RFC 7748, 8032) and PEM private keys by libcrypto.
+ * RSA-OAEP and signatures (RFC 8017), Ed25519, also as X25519 (RFC 7748, 8032), and PEM private keys by libcrypto.
  * No OpenSSH format: that is keys_ssh.c.
  */
 #include "prim_pk.h"
@@ -159,6 +159,60 @@ int dio_rsa_open(const struct dio_rsa *r, const char *label, const uint8_t *in, 
     EVP_PKEY_CTX_free(ctx);
     free(plain);
     return rc;
+}
+
+/* ---- signatures ------------------------------------------------------------------------------ */
+
+static int sign(EVP_PKEY *key, const EVP_MD *md, uint8_t *sig, size_t size, const void *msg,
+                size_t len)
+{
+    size_t n = size;
+    EVP_MD_CTX *ctx = key ? EVP_MD_CTX_new() : NULL;
+    int ok = ctx && EVP_DigestSignInit(ctx, NULL, md, NULL, key) == 1 &&
+             EVP_DigestSign(ctx, sig, &n, msg, len) == 1 && n == size;
+    ERR_clear_error();
+    EVP_MD_CTX_free(ctx);
+    return ok ? 0 : -1;
+}
+
+static int verify(EVP_PKEY *key, const EVP_MD *md, const uint8_t *sig, size_t size,
+                  const void *msg, size_t len)
+{
+    EVP_MD_CTX *ctx = key ? EVP_MD_CTX_new() : NULL;
+    int ok = ctx && EVP_DigestVerifyInit(ctx, NULL, md, NULL, key) == 1 &&
+             EVP_DigestVerify(ctx, sig, size, msg, len) == 1;
+    ERR_clear_error();
+    EVP_MD_CTX_free(ctx);
+    return ok ? 0 : -1;
+}
+
+int dio_ed25519_sign(uint8_t sig[DIO_ED25519_SIG], const uint8_t seed[DIO_POINT], const void *msg,
+                     size_t len)
+{
+    EVP_PKEY *k = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, seed, DIO_POINT);
+    int rc = sign(k, NULL, sig, DIO_ED25519_SIG, msg, len);
+    EVP_PKEY_free(k);
+    return rc;
+}
+
+int dio_ed25519_verify(const uint8_t sig[DIO_ED25519_SIG], const uint8_t ed[DIO_POINT],
+                       const void *msg, size_t len)
+{
+    EVP_PKEY *k = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, ed, DIO_POINT);
+    int rc = verify(k, NULL, sig, DIO_ED25519_SIG, msg, len);
+    EVP_PKEY_free(k);
+    return rc;
+}
+
+int dio_rsa_sign(const struct dio_rsa *r, unsigned bits, uint8_t *sig, const void *msg, size_t len)
+{
+    return sign(r->key, bits == 512 ? EVP_sha512() : EVP_sha256(), sig, dio_rsa_size(r), msg, len);
+}
+
+int dio_rsa_verify(const struct dio_rsa *r, unsigned bits, const uint8_t *sig, size_t sig_len,
+                   const void *msg, size_t len)
+{
+    return verify(r->key, bits == 512 ? EVP_sha512() : EVP_sha256(), sig, sig_len, msg, len);
 }
 
 /* ---- PEM ------------------------------------------------------------------------------------- */

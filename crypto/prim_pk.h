@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Public-key primitives of SSH keys, over libcrypto: RSA-OAEP, Ed25519 keys as X25519 keys, PEM.
+ * Public-key primitives of SSH keys, over libcrypto: RSA-OAEP, Ed25519 keys as X25519 keys, PEM,
+ * signatures.
  * Functions return 0, or -1 when libcrypto refuses or the key is impossible.
  */
 #ifndef DIO_PRIM_PK_H
@@ -13,6 +14,13 @@ int dio_ed25519_to_x25519(uint8_t out[DIO_POINT], const uint8_t ed[DIO_POINT]);
 /* The Ed25519 public key of a seed, and the X25519 scalar that belongs to it (RFC 8032, 5.1.5). */
 int dio_ed25519_public(uint8_t ed[DIO_POINT], const uint8_t seed[DIO_POINT]);
 int dio_ed25519_scalar(uint8_t scalar[DIO_POINT], const uint8_t seed[DIO_POINT]);
+
+#define DIO_ED25519_SIG 64u
+
+int dio_ed25519_sign(uint8_t sig[DIO_ED25519_SIG], const uint8_t seed[DIO_POINT], const void *msg,
+                     size_t len);
+int dio_ed25519_verify(const uint8_t sig[DIO_ED25519_SIG], const uint8_t ed[DIO_POINT],
+                       const void *msg, size_t len); /* -1: not its signature */
 
 struct dio_rsa;
 
@@ -36,6 +44,11 @@ int dio_rsa_seal(const struct dio_rsa *r, const char *label, const uint8_t *in, 
 /* in: dio_rsa_size() bytes; out: exactly len bytes. 1: this is not for that key. */
 int dio_rsa_open(const struct dio_rsa *r, const char *label, const uint8_t *in, uint8_t *out,
                  size_t len);
+
+/* PKCS #1 v1.5 with SHA-512 (`bits` 512) or SHA-256. sig: dio_rsa_size() bytes. */
+int dio_rsa_sign(const struct dio_rsa *r, unsigned bits, uint8_t *sig, const void *msg, size_t len);
+int dio_rsa_verify(const struct dio_rsa *r, unsigned bits, const uint8_t *sig, size_t sig_len,
+                   const void *msg, size_t len); /* -1: not its signature */
 
 /* A private key in PEM (PKCS#1, PKCS#8). */
 struct dio_pem {

@@ -5,6 +5,7 @@
  */
 #include "batch.h"
 #include "convert.h"
+#include "convert_manifest.h"
 #include "format_codec.h"
 #include "io/io.h"
 #include "layers/flat.h"
@@ -30,11 +31,13 @@ struct job {
     struct dio_batch *in; /* what `out` borrows from, if it does */
     struct dio_batch *out;
     uint64_t passed;
+    struct dio_image_part part;
 };
 
 struct worker {
     struct dio_transcoder transcoder;
     struct dio_batch *in;
+    struct dio_sha256 *hash; /* of leaves; NULL = none are wanted */
 };
 
 struct conversion {
@@ -48,6 +51,7 @@ struct conversion {
     struct dio_write_plan plan;
     struct dumpio_info info;    /* the input's, as far as the output shares it */
     char *provenance;
+    bool flattened;
     struct dio_map *redacted;   /* what the writer sees, when not what is written: redacting, or a
                                    part of a split set; else NULL */
     const struct dumpio_range *range; /* NULL = all of the memory */
@@ -57,6 +61,7 @@ struct conversion {
     struct dio_ram ram;
     struct dio_windows windows;
     struct dio_transcode transcode;
+    struct dio_convert_manifest manifest; /* where options->manifest wants one */
     struct dio_share_key *share; /* NULL: identical pages are stored anew */
     struct dio_ticker ticker;
     struct dumpio_convert_result result;
@@ -131,6 +136,8 @@ static int choose_codec(struct conversion *c, struct dumpio_error *err)
         .level = codec && level == DUMPIO_LEVEL_DEFAULT ? codec->level_default : level,
         .pass_through = level == DUMPIO_LEVEL_DEFAULT,
         .redact = c->options->filter && c->options->filter->redact,
+        .partials = c->plan.partials,
+        .n_partials = c->plan.n_partials,
     };
     c->plan.codec = codec;
     c->plan.level = c->transcode.level;
@@ -279,6 +286,10 @@ static int make_maps(struct conversion *c, struct dumpio_error *err)
         .span = SPAN,
         .skip_excluded = !redact,
     };
+    if (c->options->manifest) {
+        c->windows.span = DIO_EXTENT_SIZE;
+        c->windows.by_extent = true;
+    }
     if (!part)
         whole = o;
     whole.redacted = redact;
@@ -355,8 +366,14 @@ static int job_work(void *ctx, void *worker, void *job, struct dumpio_error *err
     struct worker *w = worker;
     struct job *j = job;
     j->passed = 0;
+    if (w->hash)
+        w->transcoder.leaf = dio_image_part_begin(&j->part, j->window.pieces[0].start);
+    if (w->hash && !w->transcoder.leaf)
+        return dio_nomem(err, "a leaf");
     int rc = dio_transcode_window(&c->transcode, &w->transcoder, &j->window, w->in, j->out,
                                   &j->passed, err);
+    if (!rc && w->hash)
+        rc = dio_image_part_end(&j->part, &c->manifest.image, j->window.split, w->hash, err);
     if (w->transcoder.borrowed) {
         struct dio_batch *in = w->in;
         w->in = j->in;
@@ -425,6 +442,8 @@ static int job_place(void *ctx, void *job, struct dumpio_error *err)
         rc = c->target->place(c->writer, j->out, err);
     for (size_t i = 0; i < n && !rc; i++)
         c->result.shared_pages += p[i].shared;
+    if (!rc && c->options->manifest)
+        rc = dio_image_part_place(&j->part, &c->manifest.image, err);
     c->ticker.p.done += j->window.bytes;
     return rc;
 }
@@ -438,15 +457,19 @@ static int job_store(void *ctx, void *job, struct dumpio_error *err)
 static int worker_init(void *ctx, void *worker, struct dumpio_error *err)
 {
     struct worker *w = worker;
+    bool hashes = ((struct conversion *)ctx)->options->manifest != NULL;
     w->in = dio_batch_new();
-    return w->in ? dio_transcoder_init(&w->transcoder, &((struct conversion *)ctx)->transcode, err)
-                 : dio_nomem(err, "a worker");
+    w->hash = hashes ? dio_sha256_new() : NULL;
+    return w->in && (w->hash || !hashes)
+               ? dio_transcoder_init(&w->transcoder, &((struct conversion *)ctx)->transcode, err)
+               : dio_nomem(err, "a worker");
 }
 
 static void worker_free(void *ctx, void *worker)
 {
     struct worker *w = worker;
     dio_batch_free(w->in);
+    dio_sha256_free(w->hash);
     dio_transcoder_free(&w->transcoder, &((struct conversion *)ctx)->transcode);
 }
 
@@ -465,10 +488,13 @@ static void job_free(void *ctx, void *job)
     (void)ctx;
     dio_batch_free(j->in);
     dio_batch_free(j->out);
+    dio_image_part_free(&j->part);
 }
 
 static int run(struct conversion *c, struct dumpio_error *err)
 {
+    /* input, expanded, packed; for leaves, what is taken over is expanded, too */
+    size_t span = c->windows.span, job = (c->options->manifest ? 4 : 3) * span;
     struct dio_pipeline p = {
         .ctx = c,
         .plan = job_plan,
@@ -483,8 +509,8 @@ static int run(struct conversion *c, struct dumpio_error *err)
         .job_init = job_init,
         .job_free = job_free,
         .jobs_per_thread = 2,
-        .job_memory = 3 * SPAN, /* input, expanded, packed */
-        .worker_memory = SPAN + 4 * DIO_PAGE_MAX,
+        .job_memory = job,
+        .worker_memory = span + 4 * DIO_PAGE_MAX,
     };
     int rc = dio_pipeline_run(&p, c->env, err);
     tell_lost(c);
@@ -505,6 +531,8 @@ static int open_sink(struct conversion *c, struct dumpio_error *err)
     const struct dio_convert_place *where = c->where;
     int rc = where->create ? where->create(where->ctx, &c->out, err)
                            : dio_file_create(&c->out, where->path, &o, err);
+    if (!rc && c->options->manifest)
+        rc = dio_convert_manifest_hash(&c->manifest, &c->out, err);
     if (!rc && c->options->filter && c->options->filter->max_bytes)
         rc = dio_limit_out(&c->out, c->options->filter->max_bytes, err);
     if (!rc)
@@ -518,6 +546,7 @@ static int open_sink(struct conversion *c, struct dumpio_error *err)
     rc = dio_flat_out_new(&flat, c->out, err);
     if (!rc)
         c->out = flat;
+    c->flattened = true;
     return rc;
 }
 
@@ -549,7 +578,8 @@ static int leave_rest(struct conversion *c, struct dumpio_error *err)
 static int write_all(struct conversion *c, struct dumpio_error *err)
 {
     uint64_t size = 0, memory = c->plan.present_pages * c->plan.unit;
-    int rc = c->target->codecs ? 0 : dio_room_check(c->out, &c->transcode, c->windows.map, memory,
+    struct dio_out *file = c->out == c->manifest.hashing ? c->manifest.file : c->out;
+    int rc = c->target->codecs ? 0 : dio_room_check(file, &c->transcode, c->windows.map, memory,
                                                     c->env, err);
     if (!rc)
         rc = c->target->create(&c->writer, c->out, &c->plan, c->env, err);
@@ -566,7 +596,12 @@ static int write_all(struct conversion *c, struct dumpio_error *err)
     c->out = NULL; /* finish frees it in every case */
     c->result.out_bytes = size;
     c->ticker.p.out = size;
+    const struct dio_convert_output output = {
+        .path = c->where->path, .options = c->options, .codec = c->plan.codec ? c->plan.codec->name : NULL,
+        .provenance = c->info.provenance, .flattened = c->flattened, .end = size};
     rc = out->ops->finish(out, size, err);
+    if (!rc && c->options->manifest)
+        rc = dio_convert_manifest_write(&c->manifest, &output, err);
     if (!rc)
         (void)dio_tick(&c->ticker, 1, NULL); /* too late to stop */
     return rc;
@@ -585,6 +620,7 @@ static void release(struct conversion *c)
     free(c->in_range);
     free(c->carried);
     free(c->provenance);
+    dio_convert_manifest_free(&c->manifest);
 }
 
 int dumpio_convert(struct dumpio_dump *dump, const char *path,
@@ -608,7 +644,12 @@ int dio_convert_to(struct dumpio_dump *dump, const struct dio_convert_place *whe
     if (!c.target || !c.target->create)
         return dio_fail(err, DUMPIO_E_ARG, DUMPIO_NO_OFFSET, "%s is no format that can be written",
                         options->format ? options->format : "(none)");
-    int rc = make_plan(&c, err);
+    int rc = 0;
+    if (options->manifest)
+        rc = dio_convert_manifest_start(&c.manifest, where->path, options,
+                                        !(c.target->holds & DIO_HOLDS_ABSENT), env, err);
+    if (!rc)
+        rc = make_plan(&c, err);
     if (!rc)
         rc = open_sink(&c, err);
     if (!rc)

@@ -4,13 +4,14 @@
  * here; all others come as finished leaves.
  */
 #include "image.h"
+#include "plug/decode.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-int dio_image_start(struct dio_image *im, struct dumpio_error *err)
+int dio_image_start(struct dio_image *im, bool dense, struct dumpio_error *err)
 {
-    *im = (struct dio_image){.root = dio_sha256_new(), .hash = dio_sha256_new()};
+    *im = (struct dio_image){.root = dio_sha256_new(), .hash = dio_sha256_new(), .dense = dense};
     if (!im->root || !im->hash) {
         dio_image_free(im);
         return dio_nomem(err, "a digest");
@@ -47,29 +48,56 @@ static int append(struct dio_image *im, uint64_t base,
     return 0;
 }
 
-static int close_extent(struct dio_image *im, struct dumpio_error *err)
+/* The frames of the open extent below `end` that nothing was said of are zero. */
+static void fill(struct dio_image *im, uint64_t end)
+{
+    for (size_t i = 0; i < DIO_EXTENT_FRAMES; i++)
+        if (!dio_bit(im->open.present, i) && im->open.base + i * DIO_FRAME < end)
+            dio_leaf_add(&im->open, im->open.base + i * DIO_FRAME, NULL, DIO_FRAME);
+}
+
+static int close_extent(struct dio_image *im, uint64_t end, struct dumpio_error *err)
 {
     unsigned char leaf[DUMPIO_DIGEST_SIZE];
     bool any = false;
-    int rc = im->is_open ? dio_leaf_end(&im->open, im->hash, leaf, &any, err) : 0;
+    if (!im->is_open)
+        return 0;
+    if (im->dense)
+        fill(im, end);
     im->is_open = false;
+    im->next = im->open.base + DIO_EXTENT_SIZE;
+    int rc = dio_leaf_end(&im->open, im->hash, leaf, &any, err);
     return rc ? rc : any ? append(im, im->open.base, leaf, err) : 0;
+}
+
+/* Dense: the extents below `end` that nothing came of. */
+static int fill_up(struct dio_image *im, uint64_t end, struct dumpio_error *err)
+{
+    int rc = 0;
+    while (im->dense && !rc && im->next < end) {
+        dio_leaf_start(&im->open, im->next);
+        im->is_open = true;
+        rc = close_extent(im, end, err);
+    }
+    return rc;
 }
 
 int dio_image_add(struct dio_image *im, uint64_t base,
                   const unsigned char leaf[DUMPIO_DIGEST_SIZE], struct dumpio_error *err)
 {
-    int rc = close_extent(im, err);
+    int rc = close_extent(im, base, err);
     return rc ? rc : append(im, base, leaf, err);
 }
 
 int dio_image_piece(struct dio_image *im, const struct dio_leaf *piece, struct dumpio_error *err)
 {
-    if (im->is_open && im->open.base != piece->base) {
-        int rc = close_extent(im, err);
-        if (rc)
-            return rc;
-    }
+    int rc = 0;
+    if (im->open.base != piece->base)
+        rc = close_extent(im, piece->base, err);
+    if (!rc && !im->is_open)
+        rc = fill_up(im, piece->base, err);
+    if (rc)
+        return rc;
     if (!im->room)
         im->room = malloc(DIO_EXTENT_SIZE);
     if (!im->room)
@@ -90,9 +118,44 @@ int dio_image_piece(struct dio_image *im, const struct dio_leaf *piece, struct d
     return 0;
 }
 
-int dio_image_end(struct dio_image *im, unsigned char root[DUMPIO_DIGEST_SIZE],
+int dio_image_end(struct dio_image *im, uint64_t end, unsigned char root[DUMPIO_DIGEST_SIZE],
                   struct dumpio_error *err)
 {
-    int rc = close_extent(im, err);
+    int rc = close_extent(im, end, err);
+    if (!rc)
+        rc = fill_up(im, end, err);
     return rc ? rc : dio_root_end(im->root, im->n, root, err);
+}
+
+/* ---- windows --------------------------------------------------------------------------------- */
+
+void dio_image_part_free(struct dio_image_part *part)
+{
+    free(part->leaf);
+    part->leaf = NULL;
+}
+
+struct dio_leaf *dio_image_part_begin(struct dio_image_part *part, uint64_t addr)
+{
+    if (!part->leaf)
+        part->leaf = malloc(sizeof *part->leaf);
+    if (part->leaf)
+        dio_leaf_start(part->leaf, dio_round_down(addr, DIO_EXTENT_SIZE));
+    return part->leaf;
+}
+
+int dio_image_part_end(struct dio_image_part *part, const struct dio_image *im, bool split,
+                       struct dio_sha256 *h, struct dumpio_error *err)
+{
+    part->is_piece = split || im->dense;
+    part->has_digest = false;
+    return part->is_piece ? 0 : dio_leaf_end(part->leaf, h, part->digest, &part->has_digest, err);
+}
+
+int dio_image_part_place(const struct dio_image_part *part, struct dio_image *im,
+                         struct dumpio_error *err)
+{
+    if (part->is_piece)
+        return dio_image_piece(im, part->leaf, err);
+    return part->has_digest ? dio_image_add(im, part->leaf->base, part->digest, err) : 0;
 }

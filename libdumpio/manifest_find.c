@@ -42,24 +42,15 @@ static bool is_file(const char *path)
 
 static int load(struct dio_manifest *m, const char *path, struct dumpio_error *err)
 {
-    struct dio_file_in in;
-    int rc = is_file(path) ? dio_file_open(&in, path, err)
-                           : dio_fail(err, DUMPIO_E_ARG, DUMPIO_NO_OFFSET, "%s is no file", path);
+    char *text = NULL;
+    size_t len;
+    int rc = dio_small_file(path, DIO_MANIFEST_MAX, &text, &len, err);
     if (rc)
         return rc;
-    size_t got = 0, len = in.bytes->size <= DIO_MANIFEST_MAX ? (size_t)in.bytes->size : 0;
-    char *text = malloc(len + 1);
-    if (in.bytes->size > len)
-        rc = dio_fail(err, DUMPIO_E_LIMIT, DUMPIO_NO_OFFSET, "longer than the %zu bytes of the "
-                      "longest manifest", DIO_MANIFEST_MAX);
-    else
-        rc = text ? dio_read_some(in.bytes, 0, text, len, &got, err) : dio_nomem(err, "a manifest");
-    if (!rc)
-        rc = dio_manifest_parse(m, text, got, err);
+    rc = dio_manifest_parse(m, text, len, err);
     if (rc)
         dio_context(err, rc, "%s", path);
     free(text);
-    dio_bytes_close(in.bytes);
     return rc;
 }
 

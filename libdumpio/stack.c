@@ -112,6 +112,16 @@ static int choose(const char *path, const char *wrap, const struct dio_layer *ch
     return 0;
 }
 
+/* Does encryption come on top of those, since there is somebody to encrypt for? */
+static bool adds_age(const struct dio_layer *const chosen[DEEPEST], unsigned n,
+                     const struct dio_keys *keys)
+{
+    bool sealed = false;
+    for (unsigned i = 0; i < n; i++)
+        sealed |= chosen[i] == &dio_layer_age;
+    return !sealed && keys && dio_keys_count(keys, DIO_KEY_SEAL);
+}
+
 int dio_stack_create(struct dio_out **out, const char *path, const char *wrap,
                      const struct dio_layer_options *o, const struct dumpio_env *env,
                      struct dumpio_error *err)
@@ -119,14 +129,27 @@ int dio_stack_create(struct dio_out **out, const char *path, const char *wrap,
     const struct dio_layer *chosen[DEEPEST];
     unsigned n;
     int rc = choose(path, wrap, chosen, &n, err);
-    bool sealed = false;
-    for (unsigned i = 0; i < n; i++)
-        sealed |= chosen[i] == &dio_layer_age;
-    if (!rc && !sealed && o->keys && dio_keys_count(o->keys, DIO_KEY_SEAL))
+    if (!rc && adds_age(chosen, n, o->keys))
         rc = put(out, &dio_layer_age, o, env, err);
     for (unsigned i = 0; i < n && !rc; i++)
         rc = put(out, chosen[i], o, env, err);
     return rc;
+}
+
+void dio_stack_names(const char *path, const char *wrap, const struct dio_keys *keys,
+                     char names[DIO_STACK_NAMES])
+{
+    const struct dio_layer *chosen[DEEPEST];
+    unsigned n;
+    *names = '\0';
+    if (choose(path, wrap, chosen, &n, NULL))
+        return; /* told when they are made */
+    if (adds_age(chosen, n, keys))
+        snprintf(names, DIO_STACK_NAMES, "%s", dio_layer_age.name);
+    for (unsigned i = 0; i < n; i++) {
+        size_t len = strlen(names);
+        snprintf(names + len, DIO_STACK_NAMES - len, "%s%s", len ? " " : "", chosen[i]->name);
+    }
 }
 
 bool dio_stack_packs(const char *path, const char *wrap)

@@ -36,6 +36,10 @@ int dio_stack_create(struct dio_out **out, const char *path, const char *wrap,
                      const struct dio_layer_options *o, const struct dumpio_env *env,
                      struct dumpio_error *err);
 
+/* Their names as dio_stack_open has them. */
+void dio_stack_names(const char *path, const char *wrap, const struct dio_keys *keys,
+                     char names[DIO_STACK_NAMES]);
+
 /* Is one of those containers a compressing one? */
 bool dio_stack_packs(const char *path, const char *wrap);
 

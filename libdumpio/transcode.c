@@ -34,6 +34,45 @@ void dio_transcoder_free(struct dio_transcoder *t, const struct dio_transcode *w
     *t = (struct dio_transcoder){0};
 }
 
+/* ---- what the leaf is told ------------------------------------------------------------------- */
+
+/* Of a page that is held in part, only the frames are present that the parts touch. */
+static void tell_leaf(const struct dio_transcode *what, struct dio_leaf *leaf, uint64_t addr,
+                      const uint8_t *plain)
+{
+    const struct dumpio_partial *p = what->partials;
+    uint64_t end = addr + what->unit; /* 0 behind the last page of the address space */
+    uint32_t lo = 0, hi = what->n_partials;
+    if (!leaf)
+        return;
+    while (lo < hi) {
+        uint32_t mid = lo + (hi - lo) / 2;
+        if (p[mid].start >= addr)
+            hi = mid;
+        else
+            lo = mid + 1;
+    }
+    if (lo == what->n_partials || p[lo].start - addr >= what->unit) {
+        dio_leaf_add(leaf, addr, plain, what->unit);
+        return;
+    }
+    for (; lo < what->n_partials && p[lo].start - addr < what->unit; lo++) {
+        uint64_t from = dio_round_down(p[lo].start, DIO_FRAME);
+        uint64_t to = p[lo].end && p[lo].end - addr <= what->unit ? p[lo].end : end;
+        dio_leaf_add(leaf, from, plain ? plain + (from - addr) : NULL,
+                     (size_t)dio_round_up(to - from, DIO_FRAME));
+    }
+}
+
+/* Room for one decoded page: with a leaf it has to stay as long as the batch. */
+static uint8_t *room_for_plain(const struct dio_transcode *what, struct dio_transcoder *t,
+                               struct dio_batch *out)
+{
+    return t->leaf ? dio_batch_alloc(out, what->unit) : t->plain;
+}
+
+/* ---- one output page ------------------------------------------------------------------------- */
+
 /* Where the bytes of an output page stand that are to be taken as they are, not copied. */
 enum stays { NO, IN_INPUT, IN_OUTPUT };
 
@@ -50,9 +89,12 @@ static int emit(const struct dio_transcode *what, struct dio_transcoder *t, uint
         return dio_nomem(err, "a batch");
     if (dio_is_zero(plain, what->unit)) {
         p->kind = DIO_ZERO;
+        tell_leaf(what, t->leaf, addr, NULL);
         return 0;
     }
     p->kind = DIO_DATA;
+    tell_leaf(what, t->leaf, addr, plain);
+    t->borrowed |= t->leaf && stays == IN_INPUT;
     size_t len = 0;
     if (what->codec)
         len = what->codec->pack(t->packer, plain, what->unit, t->packed, what->unit - 1);
@@ -87,6 +129,57 @@ static int add_lost(struct dio_batch *out, uint64_t addr, const char *why,
 
 /* ---- one input page is one output page ------------------------------------------------------- */
 
+static int add_zero(const struct dio_transcode *what, struct dio_transcoder *t, uint64_t addr,
+                    struct dio_batch *out, struct dumpio_error *err)
+{
+    struct dio_page *p = dio_batch_add(out, addr);
+    if (!p)
+        return dio_nomem(err, "a batch");
+    p->kind = DIO_ZERO;
+    tell_leaf(what, t->leaf, addr, NULL);
+    return 0;
+}
+
+/* As it is; `plain` is for the leaf. */
+static int pass(const struct dio_transcode *what, struct dio_transcoder *t,
+                const struct dio_page *in, const uint8_t *plain, struct dio_batch *out,
+                struct dumpio_error *err)
+{
+    struct dio_page *p = dio_batch_add(out, in->addr);
+    if (!p)
+        return dio_nomem(err, "a batch");
+    *p = *in;
+    t->borrowed = true;
+    tell_leaf(what, t->leaf, in->addr, plain);
+    return 0;
+}
+
+static int packed_page(const struct dio_transcode *what, struct dio_transcoder *t,
+                       const struct dio_page *in, struct dio_batch *out, uint64_t *passed,
+                       struct dumpio_error *err)
+{
+    bool passes = what->pass_through && in->codec == what->codec;
+    if (passes && !t->leaf) {
+        ++*passed;
+        return pass(what, t, in, NULL, out, err);
+    }
+    struct dumpio_error e = {0};
+    uint8_t *plain = room_for_plain(what, t, out);
+    if (!plain)
+        return dio_nomem(err, "a batch");
+    int rc = dio_decode(&t->decoder, in, what->unit, plain, &e);
+    if (rc == DUMPIO_E_CORRUPT)
+        return add_lost(out, in->addr, e.message, err);
+    if (rc) {
+        if (err)
+            *err = e;
+        return rc;
+    }
+    *passed += passes;
+    return passes ? pass(what, t, in, plain, out, err)
+                  : emit(what, t, in->addr, plain, t->leaf ? IN_OUTPUT : NO, out, err);
+}
+
 static int same_unit(const struct dio_transcode *what, struct dio_transcoder *t,
                      const struct dio_page *in, struct dio_batch *out, uint64_t *passed,
                      struct dumpio_error *err)
@@ -95,34 +188,11 @@ static int same_unit(const struct dio_transcode *what, struct dio_transcoder *t,
         return add_lost(out, in->addr, in->data ? (const char *)in->data : "lost", err);
     if (in->kind == DIO_ABSENT)
         return add_lost(out, in->addr, "in the page map, but not stored", err);
-    if (in->kind == DIO_ZERO) {
-        struct dio_page *p = dio_batch_add(out, in->addr);
-        if (!p)
-            return dio_nomem(err, "a batch");
-        p->kind = DIO_ZERO;
-        return 0;
-    }
+    if (in->kind == DIO_ZERO)
+        return add_zero(what, t, in->addr, out, err);
     if (!in->codec)
         return emit(what, t, in->addr, in->data, IN_INPUT, out, err);
-    if (what->pass_through && in->codec == what->codec) {
-        struct dio_page *p = dio_batch_add(out, in->addr);
-        if (!p)
-            return dio_nomem(err, "a batch");
-        *p = *in;
-        t->borrowed = true;
-        ++*passed;
-        return 0;
-    }
-    struct dumpio_error e = {0};
-    int rc = dio_decode(&t->decoder, in, what->unit, t->plain, &e);
-    if (rc == DUMPIO_E_CORRUPT)
-        return add_lost(out, in->addr, e.message, err);
-    if (rc) {
-        if (err)
-            *err = e;
-        return rc;
-    }
-    return emit(what, t, in->addr, t->plain, NO, out, err);
+    return packed_page(what, t, in, out, passed, err);
 }
 
 /* ---- units differ: through a plain image of the piece ---------------------------------------- */
@@ -236,16 +306,14 @@ static int present_piece(const struct dio_transcode *what, struct dio_transcoder
     return 0;
 }
 
-static int redacted_piece(const struct dio_transcode *what, const struct dumpio_run *piece,
-                          struct dio_batch *out, struct dumpio_error *err)
+static int redacted_piece(const struct dio_transcode *what, struct dio_transcoder *t,
+                          const struct dumpio_run *piece, struct dio_batch *out,
+                          struct dumpio_error *err)
 {
-    for (uint64_t addr = piece->start; addr < piece->end; addr += what->unit) {
-        struct dio_page *p = dio_batch_add(out, addr);
-        if (!p)
-            return dio_nomem(err, "a batch");
-        p->kind = DIO_ZERO;
-    }
-    return 0;
+    int rc = 0;
+    for (uint64_t addr = piece->start; addr < piece->end && !rc; addr += what->unit)
+        rc = add_zero(what, t, addr, out, err);
+    return rc;
 }
 
 static void add_tags(const struct dio_share_key *key, struct dio_batch *out)
@@ -266,7 +334,7 @@ int dio_transcode_window(const struct dio_transcode *what, struct dio_transcoder
     for (size_t i = 0; i < window->n; i++) {
         int rc = 0;
         if (window->pieces[i].kind == DUMPIO_EXCLUDED && what->redact)
-            rc = redacted_piece(what, &window->pieces[i], out, err);
+            rc = redacted_piece(what, t, &window->pieces[i], out, err);
         if (window->pieces[i].kind == DUMPIO_PRESENT)
             rc = present_piece(what, t, &window->pieces[i], in, out, passed, err);
         if (rc)

@@ -5,6 +5,7 @@
 #ifndef DIO_TRANSCODE_H
 #define DIO_TRANSCODE_H
 
+#include "leaf.h"
 #include "ranges.h"
 #include "share_tag.h"
 
@@ -16,6 +17,8 @@ struct dio_transcode {
     bool redact;                   /* EXCLUDED pieces become zero pages */
     bool pass_through;             /* pages packed with `codec` already are taken as they are */
     const struct dio_share_key *share; /* payloads get tags; NULL = they do not */
+    const struct dumpio_partial *partials; /* for leaves: pages of the output not held whole */
+    uint32_t n_partials;
 };
 
 /* Per-thread state. */
@@ -24,6 +27,8 @@ struct dio_transcoder {
     void *packer;            /* codec state at `level` */
     uint8_t *plain;          /* DIO_SPAN_MAX + a unit, when units differ; one unit otherwise */
     uint8_t *packed;         /* one output unit */
+    struct dio_leaf *leaf;   /* NULL, or told of all output pages; started by the caller. Then
+                                pages that pass through are decoded too, and LOST if they cannot */
     bool borrowed;           /* output pages of the window at hand point into its input pages */
 };
 
@@ -34,7 +39,8 @@ void dio_transcoder_free(struct dio_transcoder *t, const struct dio_transcode *w
 /*
  * Fetch the window's pages into `in` and append the output pages to `out`: DATA, ZERO or LOST, one
  * per output unit of the window's PRESENT pieces, ascending. *passed counts pages taken
- * over. Output pages point into `in` only where t->borrowed says so afterwards.
+ * over. Output pages, and the leaf, point into `in` only where t->borrowed says so afterwards; the
+ * leaf into `out` as well.
  */
 int dio_transcode_window(const struct dio_transcode *what, struct dio_transcoder *t,
                          const struct dio_window *window, struct dio_batch *in,

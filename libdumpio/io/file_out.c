@@ -111,6 +111,15 @@ bool dio_file_room(const struct dio_out *o, uint64_t *bytes)
     return true;
 }
 
+int dio_file_read_back(struct dio_out *o, uint64_t off, void *buf, size_t len, size_t *got,
+                       struct dumpio_error *err)
+{
+    struct file_out *f = (struct file_out *)o;
+    if (o->ops != &random_ops)
+        return dio_fail(err, DUMPIO_E_ARG, DUMPIO_NO_OFFSET, "%s cannot be read back", o->name);
+    return dio_fd_read(f->t.fd, o->name, off, buf, len, got, err);
+}
+
 /* Something that exists and is no regular file is written as it is. */
 static int open_special(struct file_out *f, const struct stat *st, struct dumpio_error *err)
 {

@@ -28,6 +28,10 @@ int dio_file_open(struct dio_file_in *in, const char *path, struct dumpio_error 
 int dio_stream_read(int fd, void *buf, size_t len, size_t *got, struct dio_ticker *t,
                     struct dumpio_error *err);
 
+/* All of a small file or stream, malloc'ed. DUMPIO_E_LIMIT beyond `max` bytes. */
+int dio_small_file(const char *path, size_t max, char **text, size_t *len,
+                   struct dumpio_error *err);
+
 /*
  * Put a stream into an unlinked temporary file and give that as a source; `head` are bytes already
  * read from it. A flattened stream is unwrapped on the way. Takes fd in every case.
@@ -58,6 +62,20 @@ int dio_file_create(struct dio_out **out, const char *path, const struct dio_fil
  * on success only.
  */
 int dio_limit_out(struct dio_out **out, uint64_t max, struct dumpio_error *err);
+
+/*
+ * Put SHA-256 under *out, which dio_file_create made: of what is written in order, as it passes; the
+ * rest is read again before the file gets its name. finish leaves size and digest in *sum.
+ */
+struct dio_file_sum {
+    uint64_t size;
+    unsigned char sha256[DUMPIO_DIGEST_SIZE];
+};
+int dio_hash_out(struct dio_out **out, struct dio_file_sum *sum, struct dumpio_error *err);
+
+/* Read from a regular file that is being written; what is not written yet is missing in *got. */
+int dio_file_read_back(struct dio_out *o, uint64_t off, void *buf, size_t len, size_t *got,
+                       struct dumpio_error *err);
 
 /* Bytes free for what `o` writes; false when it is no new file on a file system. */
 bool dio_file_room(const struct dio_out *o, uint64_t *bytes);

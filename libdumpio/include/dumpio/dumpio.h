@@ -381,6 +381,8 @@ struct dumpio_filter {
     const char *provenance;         /* lines for the output's provenance; NULL = none */
 };
 
+struct dumpio_manifest_options;
+
 struct dumpio_convert_options {
     const char *format; /* target */
     const char *codec;  /* NULL: the input's where the target has it, else the target's default */
@@ -397,6 +399,7 @@ struct dumpio_convert_options {
                            suffixes of its name say */
     int wrap_level;     /* of the compressing container; 0 = its default */
     const struct dumpio_keys *keys; /* encrypt for their recipients; NULL = do not encrypt */
+    const struct dumpio_manifest_options *manifest; /* dumpio/manifest.h; NULL = write none */
 };
 
 #define DUMPIO_LEVEL_DEFAULT INT32_MIN
