@@ -9,6 +9,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -135,15 +137,25 @@ static char *temp_name(const char *path)
     return t;
 }
 
+/* Make it and remember its name. No signal comes between: it would leave the file behind. */
+static int make(struct dio_temp_file *t)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, &before);
+    t->fd = mkstemp(t->temp); /* mode 0600: dumps hold secrets */
+    int e = errno;
+    if (t->fd >= 0)
+        t->slot = dio_unfinished_add(t->temp);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return t->fd < 0 ? e : 0;
+}
+
 int dio_temp_file_make(struct dio_temp_file *t, const char *path, const struct stat *old,
                        struct dumpio_error *err)
 {
     *t = (struct dio_temp_file){-1, strdup(path), temp_name(path), NULL};
-    int e = ENOMEM;
-    if (t->path && t->temp) {
-        t->fd = mkstemp(t->temp); /* mode 0600: dumps hold secrets */
-        e = errno;
-    }
+    int e = t->path && t->temp ? make(t) : ENOMEM;
     if (t->fd < 0) {
         free(t->path);
         free(t->temp);
@@ -153,7 +165,6 @@ int dio_temp_file_make(struct dio_temp_file *t, const char *path, const struct s
                                             path);
     }
     fcntl(t->fd, F_SETFD, FD_CLOEXEC);
-    t->slot = dio_unfinished_add(t->temp);
     if (old && fchmod(t->fd, old->st_mode & 07777)) {
         /* the replaced file's mode is a courtesy: 0600 is safe */
     }

@@ -32,7 +32,7 @@ stop() {
     took=$((($(date +%s%N) - before) / 1000000))
 }
 
-nothing_left() { [ ! -e target ] && [ -z "$(find . -name '.*dumpio-*')" ]; }
+nothing_left() { [ ! -e target ] && [ -z "$(find . -name ".*dumpio-*")" ] || { ls -la >&2; false; }; }
 
 # ---- nothing is left, and the signal is seen by who waits -----------------------------------------
 for signal in INT:130 TERM:143 HUP:129; do
