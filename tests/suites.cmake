@@ -82,6 +82,7 @@ if(NOT DUMPIO_SANITIZE AND NOT DUMPIO_STATIC AND CMAKE_SYSTEM_PROCESSOR STREQUAL
 endif()
 dumpio_script(rules "" rules/rules.py)
 dumpio_script(package_install "" package/install.sh)
+dumpio_script(package_debian "package" package/debian.sh)
 dumpio_script(new_format "" robust/toy.sh)
 # Published vectors of the age format; where they are, $DUMPIO_TEST_AGE_VECTORS says.
 dumpio_program(age_vectors crypto/vectors.c)

@@ -7,8 +7,9 @@ Environment: DUMPIO_BIN (the tools; manuals and library lie beside), DUMPIO_SCRA
 
 "$ COMMAND" is run and has to succeed; lines below it are its output, "..." any number of lines. A
 C program in a manual is compiled against the library and run. `vmcore` is the dump of tests/data;
-`ssh HOST COMMAND` runs the command here.
+`ssh HOST COMMAND` runs the command here. A picture in a .md document is what its examples make.
 """
+import filecmp
 import glob
 import os
 import re
@@ -80,6 +81,17 @@ def run_program(source):
     return None
 
 
+def old_pictures(path):
+    """Pictures of a .md document that its own examples make differently now, or not at all."""
+    with open(path, encoding="utf-8") as f:
+        links = re.findall(r"!\[[^]]*\]\(([^)]+)\)", f.read()) if path.endswith(".md") else []
+    for link in links:
+        made = os.path.basename(link)
+        shown = os.path.join(os.path.dirname(path), link)
+        if not os.path.exists(made) or not filecmp.cmp(made, shown, shallow=False):
+            yield link
+
+
 def run_document(path):
     """The number of examples; failures are printed and counted."""
     folder = os.path.join(SCRATCH, os.path.basename(path))
@@ -96,6 +108,9 @@ def run_document(path):
             if why:
                 failures += 1
                 print("FAILED: %s: %s: %s" % (os.path.basename(path), what, why))
+    for link in old_pictures(path):
+        failures += 1
+        print("FAILED: %s: %s is not what its example makes" % (os.path.basename(path), link))
     os.chdir(SCRATCH)
     shutil.rmtree(folder)
     return count, failures
