@@ -23,7 +23,7 @@ mkdir build
 (cd "$source" && find . \( -name .git -o -path ./build -o -path ./tests/fuzz/corpus \) -prune -o \
     ! -type d -print0 | tar --null -T - -cf -) | tar -xf - -C build
 expect 0 sh -c 'cd build && exec dpkg-buildpackage -us -uc -b'
-packages="dumpio libdumpio1 libdumpio-dev"
+packages="dumpio libdumpio1 libdumpio-dev python3-dumpio"
 for package in $packages; do
     ls "${package}"_*.deb >/dev/null 2>&1 || fatal "no package $package"
 done
@@ -67,6 +67,8 @@ expect 0 inside /packages/pages /packages/vmcore
 has out 68956160
 expect 0 inside bash -c '. /usr/share/bash-completion/completions/dumpio && complete -p dumpconv'
 has out _dumpio
+expect 0 inside python3 -c 'import dumpio; print(dumpio.open("/packages/vmcore").info.format)'
+has out kdump
 # shellcheck disable=SC2086
 expect 0 inside dpkg --verify $packages
 ok test ! -s out

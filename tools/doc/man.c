@@ -43,10 +43,7 @@ static bool in_variable(char c)
     return isupper((unsigned char)c) || isdigit((unsigned char)c);
 }
 
-/*
- * `n` bytes of text: options bold and, with `variables`, words in capitals in italics. A newline is
- * a blank.
- */
+/* `n` bytes of text: options bold and, with `variables`, words in capitals in italics. */
 static void put_text(FILE *to, const char *s, size_t n, bool variables)
 {
     char before = ' ';
@@ -58,7 +55,7 @@ static void put_text(FILE *to, const char *s, size_t n, bool variables)
         if (option > 1 || name)
             fputs(option > 1 ? "\\fB" : "\\fI", to);
         for (size_t k = 0; k < len; k++)
-            put_char(to, s[i + k] == '\n' ? ' ' : s[i + k]);
+            put_char(to, s[i + k]);
         if (option > 1 || name)
             fputs("\\fR", to);
         i += len;
@@ -66,12 +63,24 @@ static void put_text(FILE *to, const char *s, size_t n, bool variables)
     }
 }
 
-/* A line of its own that troff does not take for a request. */
+/* Lines are joined, but for those that begin with a blank: rows of a list. */
 static void put_paragraph(FILE *to, const char *s, size_t n)
 {
-    if (n && (*s == '.' || *s == '\''))
-        fputs("\\&", to);
-    put_text(to, s, n, false);
+    bool in_list = false;
+    for (size_t at = 0; at < n;) {
+        size_t len = strcspn(s + at, "\n");
+        if (len > n - at)
+            len = n - at;
+        size_t indent = strspn(s + at, " ");
+        bool fresh = !at || indent || in_list;
+        in_list = indent > 0;
+        if (at)
+            fputs(fresh ? "\n.br\n" : " ", to);
+        if (fresh && (s[at + indent] == '.' || s[at + indent] == '\''))
+            fputs("\\&", to); /* else troff takes it for a request */
+        put_text(to, s + at + indent, len - indent, false);
+        at += len + 1;
+    }
     fputc('\n', to);
 }
 
