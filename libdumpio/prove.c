@@ -121,6 +121,22 @@ static int find_parts(struct dumpio_manifest *p, struct dumpio_error *err)
     return 0;
 }
 
+/* The encrypted manifest beside the open one, if there is one. */
+static int find_sealed(struct dumpio_manifest *p, struct dumpio_error *err)
+{
+    size_t n = strlen(p->path);
+    char *name = malloc(n + sizeof ".age");
+    if (!name)
+        return dio_nomem(err, "a file name");
+    memcpy(name, p->path, n);
+    memcpy(name + n, ".age", sizeof ".age");
+    if (is_file(name))
+        p->sealed_path = name;
+    else
+        free(name);
+    return 0;
+}
+
 int dumpio_manifest_open(struct dumpio_manifest **out, const char *path,
                          const struct dumpio_keys *keys, const struct dumpio_env *env,
                          struct dumpio_error *err)
@@ -130,17 +146,8 @@ int dumpio_manifest_open(struct dumpio_manifest **out, const char *path,
     if (!p)
         return dio_nomem(err, "a manifest");
     int rc = dio_manifest_look(&p->m, path, &p->path, env, err);
-    size_t room = rc ? 0 : strlen(p->path) + sizeof ".age";
-    char *sealed = rc ? NULL : malloc(room);
-    if (!rc && !sealed)
-        rc = dio_nomem(err, "a file name");
-    if (!rc) {
-        snprintf(sealed, room, "%s.age", p->path);
-        if (is_file(sealed))
-            p->sealed_path = sealed;
-        else
-            free(sealed);
-    }
+    if (!rc)
+        rc = find_sealed(p, err);
     bool opens = !rc && p->sealed_path && k && dio_keys_count(k, DIO_KEY_OPEN);
     if (opens)
         rc = open_sealed(p, k, env, err);

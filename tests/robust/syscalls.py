@@ -75,7 +75,7 @@ SCENARIOS = [
     Scenario("dry-run", "dumpfilter -T 2 --dry-run -d 31 --json real.kdump", output=False,
              classifies=True),
     Scenario("info", "dumpinfo -T 2 --json --notes --ranges in.kdump", output=False),
-    Scenario("map", "dumpinfo -T 2 --map=out.svg real.kdump"),
+    Scenario("map", "dumpinfo -T 2 --map=out.svg real.kdump", classifies=True),
     Scenario("verify", "dumpverify -T 2 --json in.kdump", output=False),
     Scenario("compare", "dumpverify -T 2 in.kdump in.elf", output=False),
 ]
