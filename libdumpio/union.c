@@ -322,8 +322,8 @@ static int join_partials(struct dumpio_dump *d, struct union_dump *u, struct dum
     n = 0;
     for (size_t i = 0; i < u->n; i++) {
         const struct dumpio_info *p = u->parts[i]->info;
-        memcpy(all + n, p->partials, p->n_partials * sizeof *all);
-        n += p->n_partials;
+        for (uint32_t k = 0; k < p->n_partials; k++)
+            all[n++] = p->partials[k];
     }
     qsort(all, n, sizeof *all, by_start);
     size_t kept = 0;
