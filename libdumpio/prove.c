@@ -6,6 +6,7 @@
 #include "extent.h"
 #include "io/io.h"
 #include "manifest.h"
+#include "plug/keys.h"
 #include "prove.h"
 #include "sha256.h"
 #include "stack.h"

@@ -4,6 +4,7 @@
  */
 #include "common/json.h"
 #include "common/output.h"
+#include "common/provenance.h"
 #include "tools.h"
 
 #include <stdio.h>
@@ -39,6 +40,7 @@ struct request {
     struct ui ui;
     struct output out;
     char from[64];
+    char options[512]; /* as given, for the manifest */
     bool list;
 };
 
@@ -106,7 +108,13 @@ static int convert(struct request *r, struct dumpio_dump *d, const char *path)
     int code = check_from(r, dumpio_get_info(d));
     if (code)
         return code;
+    struct lines lines = {0};
+    provenance_tool(&lines, "dumpconv", r->options);
+    provenance_input(&lines, dumpio_get_info(d));
+    char *provenance = lines_end(&lines);
+    r->out.manifest.provenance = provenance; /* for a manifest, where one is asked for */
     int rc = dumpio_convert(d, path, &r->out.convert, &result, &r->ui.env, &err);
+    free(provenance);
     ui_end_progress(&r->ui);
     if (rc == DUMPIO_E_ARG)
         return opt_usage_error(&spec, "%s", err.message);
@@ -171,6 +179,7 @@ static int dumpconv_main(int argc, char **argv)
     struct opt_parse p;
     int id, code;
     ui_start(&r.ui, &spec);
+    provenance_options(r.options, sizeof r.options, argc, argv);
     opt_start(&p, &spec, argc, argv);
     while ((id = opt_next(&p)) != OPT_DONE)
         if ((code = own_option(&r, id, p.arg)) != -1)

@@ -3,6 +3,7 @@
  * dumpfilter: leave pages out of a dump by what the dumped kernel says of them. Takes the place of
  * makedumpfile as a core_collector.
  */
+#include "common/provenance.h"
 #include "dumpfilter.h"
 #include "tools.h"
 
@@ -331,7 +332,7 @@ static int dumpfilter_main(int argc, char **argv)
     const char *out;
     int id, code;
     ui_start(&r.ui, &spec);
-    filter_note_options(&r, argc, argv);
+    provenance_options(r.options, sizeof r.options, argc, argv);
     opt_start(&p, &spec, argc, argv);
     while ((id = opt_next(&p)) != OPT_DONE)
         if ((code = any_option(&r, id, p.arg)) != -1)
