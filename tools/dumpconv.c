@@ -3,6 +3,8 @@
  * dumpconv: convert a dump from any format to any format.
  */
 #include "common/json.h"
+#include "common/output.h"
+#include "common/provenance.h"
 #include "common/split.h"
 #include "tools.h"
 
@@ -41,6 +43,7 @@ struct request {
     struct output out;
     struct dumpio_split_options split;
     char from[64];
+    char options[512]; /* as given, for the manifest */
     bool list;
 };
 
@@ -110,7 +113,13 @@ static int convert(struct request *r, struct dumpio_dump *d, const char *path)
     int code = check_from(r, dumpio_get_info(d));
     if (code)
         return code;
+    struct lines lines = {0};
+    provenance_tool(&lines, "dumpconv", r->options);
+    provenance_input(&lines, dumpio_get_info(d));
+    char *provenance = lines_end(&lines);
+    r->out.manifest.provenance = provenance; /* for a manifest, where one is asked for */
     int rc = split_write(&r->ui, &r->out.convert, &r->split, d, path, &result, &err);
+    free(provenance);
     ui_end_progress(&r->ui);
     if (rc == DUMPIO_E_ARG)
         return opt_usage_error(&spec, "%s", err.message);
@@ -175,6 +184,7 @@ static int dumpconv_main(int argc, char **argv)
     struct opt_parse p;
     int id, code;
     ui_start(&r.ui, &spec);
+    provenance_options(r.options, sizeof r.options, argc, argv);
     opt_start(&p, &spec, argc, argv);
     while ((id = opt_next(&p)) != OPT_DONE)
         if ((code = own_option(&r, id, p.arg)) != -1)

@@ -3,6 +3,7 @@
  * dumpfilter: leave pages out of a dump by what the dumped kernel says of them. Takes the place of
  * makedumpfile as a core_collector.
  */
+#include "common/provenance.h"
 #include "dumpfilter.h"
 #include "tools.h"
 
@@ -360,7 +361,7 @@ static int dumpfilter_main(int argc, char **argv)
     struct opt_parse p;
     const char *out = NULL;
     ui_start(&r.ui, &spec);
-    filter_note_options(&r, argc, argv);
+    provenance_options(r.options, sizeof r.options, argc, argv);
     opt_start(&p, &spec, argc, argv);
     int code = take_arguments(&r, &p, &out);
     if (code == -1)

@@ -27,9 +27,6 @@ static inline bool needs_classes(unsigned set)
     return (set & ~DUMPIO_EXCLUDE_ZERO) != 0;
 }
 
-/* The options among the arguments, into r->options. Before they are parsed: that moves them. */
-void filter_note_options(struct filter_request *r, int argc, char **argv);
-
 /* Print what would be left out, and how large the output would be. An exit code. */
 int filter_dry_run(struct filter_request *r, struct dumpio_dump *d, struct dumpio_classes *c,
                    const struct dumpio_filter *f);

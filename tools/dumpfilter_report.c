@@ -3,9 +3,9 @@
  * dumpfilter's reports: the dry run, and the lines about itself that go into the output.
  */
 #include "common/json.h"
+#include "common/provenance.h"
 #include "dumpfilter.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -98,90 +98,24 @@ int filter_dry_run(struct filter_request *r, struct dumpio_dump *d, struct dumpi
 
 /* ---- provenance --------------------------------------------------------------------------------- */
 
-struct text {
-    char *v;
-    size_t len, cap;
-    bool failed;
-};
-
-static void add(struct text *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-
-static void add(struct text *t, const char *fmt, ...)
-{
-    va_list ap;
-    va_start(ap, fmt);
-    int n = vsnprintf(NULL, 0, fmt, ap);
-    va_end(ap);
-    if (n < 0 || t->failed)
-        return;
-    if (t->len + (size_t)n + 1 > t->cap) {
-        size_t cap = (t->cap + (size_t)n + 256) * 2;
-        char *v = realloc(t->v, cap);
-        if (!v) {
-            t->failed = true;
-            return;
-        }
-        t->v = v;
-        t->cap = cap;
-    }
-    va_start(ap, fmt);
-    vsnprintf(t->v + t->len, t->cap - t->len, fmt, ap);
-    va_end(ap);
-    t->len += (size_t)n;
-}
-
-/* Names of files and of recipients are nobody's business. */
-void filter_note_options(struct filter_request *r, int argc, char **argv)
-{
-    static const char *const files[] = {"--vmlinux", "--vmcoreinfo", "--output", "--identity",
-                                        "--encrypt-to", "-x", "-i", "-o"};
-    size_t n = 0;
-    for (int i = 1; i < argc; i++) {
-        const char *a = argv[i];
-        bool file = a[0] != '-' || !a[1];
-        for (size_t f = 0; f < sizeof files / sizeof *files; f++)
-            file |= !strncmp(a, files[f], strlen(files[f]));
-        if (file)
-            continue;
-        bool value = !strcmp(a, "-d") && i + 1 < argc;
-        int more = snprintf(r->options + n, sizeof r->options - n, "%s%s%s%s", n ? " " : "", a,
-                            value ? " " : "", value ? argv[i + 1] : "");
-        if (more > 0 && (size_t)more < sizeof r->options - n)
-            n += (size_t)more;
-        r->options[n] = '\0';
-    }
-}
-
 char *filter_provenance(const struct filter_request *r, struct dumpio_dump *d,
                         const struct dumpio_classes *c, const struct dumpio_filter *f)
 {
-    const struct dumpio_info *i = dumpio_get_info(d);
-    struct text t = {0};
-    add(&t, "tool=dumpfilter %s\n", dumpio_version());
-    add(&t, "options=%s\n", r->options);
+    struct lines t = {0};
+    provenance_tool(&t, "dumpfilter", r->options);
     if (c) {
         const struct dumpio_classes_info *ci = dumpio_classes_get_info(c);
         for (unsigned k = 0; k < DUMPIO_CLASSES; k++)
             if (ci->held[k])
-                add(&t, "pages.%s=%llu %s\n", dumpio_class_name((enum dumpio_class)k),
-                    (unsigned long long)ci->held[k], left_out(f, k) ? "left out" : "kept");
+                lines_add(&t, "pages.%s=%llu %s\n", dumpio_class_name((enum dumpio_class)k),
+                          (unsigned long long)ci->held[k], left_out(f, k) ? "left out" : "kept");
         if (*ci->unknown_why)
-            add(&t, "unknown=%s\n", ci->unknown_why);
+            lines_add(&t, "unknown=%s\n", ci->unknown_why);
     }
     if (f->redact)
-        add(&t, "redacted=zero pages stand for what was left out\n");
-    add(&t, "input.format=%s\ninput.size=%llu\n", i->format, (unsigned long long)i->file_size);
-    if (*i->uts[DUMPIO_RELEASE])
-        add(&t, "input.release=%s\n", i->uts[DUMPIO_RELEASE]);
-    if (*i->build_id)
-        add(&t, "input.build_id=%s\n", i->build_id);
-    if (i->crash_sec != DUMPIO_UNKNOWN_TIME)
-        add(&t, "input.crash_time=%lld\n", (long long)i->crash_sec);
+        lines_add(&t, "redacted=zero pages stand for what was left out\n");
+    provenance_input(&t, dumpio_get_info(d));
     if (*r->digest)
-        add(&t, "input.digest=%s\n", r->digest);
-    if (t.failed) {
-        free(t.v);
-        return NULL;
-    }
-    return t.v;
+        lines_add(&t, "input.digest=%s\n", r->digest);
+    return lines_end(&t);
 }

@@ -2,18 +2,21 @@
 /*
  * dumpverify: a verdict on one dump, a comparison of two, digests of many.
  */
-#include "common/json.h"
-#include "common/ui.h"
+#include "dumpverify.h"
 #include "tools.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-enum { DIGEST = 400, SET };
+enum { DIGEST = 400, SET, SIGNER, NO_MANIFEST };
 
 static const struct opt options[] = {
     {DIGEST, "digest", NULL, "print the digest of the memory of each IN: \"HEX  NAME\""},
     {SET, "set", NULL, "all IN together are one dump (the parts of a split set)"},
+    {SIGNER, "signer", "FILE", "the manifest has to be signed by one of these allowed signers,\n"
+                               "as ssh-keygen(1) describes them"},
+    {NO_MANIFEST, "no-manifest", NULL, "do not look for a manifest"},
     {0, NULL, NULL, NULL},
 };
 
@@ -28,16 +31,13 @@ static const struct opt_spec spec = {
     .more = ui_options,
     .notes =
         "IN alone: every structure, bitmap, descriptor and page is read and decoded; what is lost\n"
-        "is listed as ranges of physical memory. IN1 IN2: the same memory? The first differing\n"
+        "is listed as ranges of physical memory. Where its manifest stands beside it (--manifest of\n"
+        "the tools that write dumps), every changed bit is found and located to a file and to 4 MiB\n"
+        "of memory; IN may be one part of several, or the name before their numbers. Without one,\n"
+        "changes that leave pages readable are not seen. IN1 IN2: the same memory? The first differing\n"
         "address is named. The digest is that of the memory, the same in every format.\n\n"
         "Exit status: 0 whole or the same, 1 not whole, different, or error, 2 usage;\n"
         "--digest: 3 when pages were lost.",
-};
-
-struct report {
-    struct ui *ui;
-    struct json *json; /* NULL = text */
-    FILE *text;
 };
 
 static const char *hex(const unsigned char *digest, char *text)
@@ -104,37 +104,116 @@ static void text_verdict(const struct dumpio_verify_result *v, const struct dump
     puts(whole ? "verdict   whole" : "verdict   NOT WHOLE");
 }
 
-static int verify_one(struct ui *ui, char **paths, int n)
+/* What no manifest means; and encryption proves its own contents. */
+static const char no_manifest[] =
+    "no manifest stands beside it: whether it is what was written cannot be known. A changed bit\n"
+    "shows where a header or a packed page no longer fits (zlib, zstd), seldom in LZO and snappy\n"
+    "pages, and never in pages that are stored plain";
+
+/* The files that make up the dump: those of the manifest that are there, or those given. */
+struct inputs {
+    char **given;
+    int n;
+    const char *const *paths;
+    size_t n_paths;
+    const char **list; /* behind paths, when made */
+};
+
+static int find_inputs(struct inputs *in, const struct proof *p, struct ui *ui)
+{
+    size_t n = p->m ? dumpio_manifest_get_info(p->m)->parts : 0;
+    in->paths = (const char *const *)in->given;
+    in->n_paths = (size_t)in->n;
+    if (!p->m)
+        return EXIT_WHOLE;
+    in->list = malloc((n + 1) * sizeof *in->list);
+    if (!in->list) {
+        ui_message(ui, "out of memory");
+        return EXIT_ERROR;
+    }
+    in->paths = in->list;
+    in->n_paths = 0;
+    for (size_t i = 0; i < n; i++) {
+        const char *path = dumpio_manifest_part(p->m, i).path;
+        FILE *f = fopen(path, "rb");
+        if (f)
+            in->list[in->n_paths++] = path;
+        if (f)
+            fclose(f);
+    }
+    return EXIT_WHOLE;
+}
+
+/* Everything that is inside. -1: verdict printed and `whole` set; else an exit code. */
+static int verify_contents(struct report *r, struct proof *p, const struct inputs *in,
+                           const char *allowed, bool *whole)
 {
     struct dumpio_dump *d = NULL;
-    int code = open_dump(ui, &d, paths, n);
-    if (code)
-        return code;
     struct dumpio_verify_result v;
     struct dumpio_error err = {0};
+    int rc = dumpio_open(&d, in->paths, in->n_paths, &r->ui->open, &r->ui->env, &err);
+    if (r->json)
+        json_open(r->json, "lost", '[');
+    if (!rc)
+        rc = proof_memory(p, d, r, lost_range, &v, &err);
+    ui_end_progress(r->ui);
+    if (r->json)
+        json_close(r->json, ']');
+    if (rc) {
+        dumpio_close(d);
+        return ui_error(r->ui, &err);
+    }
+    const struct dumpio_info *info = dumpio_get_info(d);
+    *whole = !v.lost_pages && !info->truncated && !info->incomplete && proof_holds(p, &v, allowed);
+    if (p->m)
+        proof_print_changed(p, r);
+    if (r->json)
+        json_verdict(r->json, &v, *whole);
+    else
+        text_verdict(&v, info, *whole);
+    dumpio_close(d);
+    return -1;
+}
+
+/* The files alone: their contents are encrypted. */
+static void verify_outside(struct report *r, const struct proof *p, const char *allowed,
+                           bool *whole)
+{
+    *whole = proof_holds(p, NULL, allowed);
+    if (r->json)
+        json_text(r->json, "verdict", *whole ? "as written, contents not looked at" : "not whole");
+    else
+        printf("contents  encrypted: --identity=FILE looks inside\nverdict   %s\n",
+               *whole ? "the files are as they were written" : "NOT WHOLE");
+}
+
+static int verify_one(struct ui *ui, char **paths, int n, const char *allowed, bool use_manifest)
+{
     struct json j;
     struct report r = {ui, ui->json ? &j : NULL, stdout};
+    struct inputs in = {.given = paths, .n = n};
+    struct proof p = {0};
+    bool whole = false;
     if (ui->json) {
         json_start(&j, stdout);
         json_open(&j, NULL, '{');
-        json_open(&j, "lost", '[');
     }
-    int rc = dumpio_verify(d, 1, lost_range, &r, &v, &ui->env, &err);
-    ui_end_progress(ui);
-    const struct dumpio_info *info = dumpio_get_info(d);
-    bool whole = !rc && !v.lost_pages && !info->truncated && !info->incomplete;
-    if (ui->json) {
-        json_close(&j, ']');
-        if (!rc)
-            json_verdict(&j, &v, whole);
+    int code = use_manifest ? proof_start(&p, &r, paths[0], allowed) : EXIT_WHOLE;
+    if (!code)
+        code = find_inputs(&in, &p, ui);
+    if (!code && p.sealed)
+        verify_outside(&r, &p, allowed, &whole);
+    else if (!code)
+        code = verify_contents(&r, &p, &in, allowed, &whole);
+    if (ui->json)
         json_close(&j, '}');
-    } else if (!rc) {
-        text_verdict(&v, info, whole);
-    }
-    dumpio_close(d);
-    if (rc)
-        return ui_error(ui, &err);
-    return ui_finish_stdout(ui, whole ? EXIT_WHOLE : EXIT_ERROR);
+    else if (code == -1 && use_manifest && !p.m && !p.damaged)
+        puts(no_manifest);
+    if (allowed && !p.m)
+        ui_message(ui, "no manifest, so nothing is signed");
+    free(in.list);
+    proof_free(&p);
+    return code > 0 ? code : ui_finish_stdout(ui, whole ? EXIT_WHOLE : EXIT_ERROR);
 }
 
 /* ---- two dumps ------------------------------------------------------------------------------------ */
@@ -218,7 +297,8 @@ static int dumpverify_main(int argc, char **argv)
 {
     struct ui ui;
     struct opt_parse p;
-    bool want_digest = false, set = false;
+    bool want_digest = false, set = false, use_manifest = true;
+    const char *allowed = NULL;
     int id, code;
     ui_start(&ui, &spec);
     opt_start(&p, &spec, argc, argv);
@@ -227,15 +307,21 @@ static int dumpverify_main(int argc, char **argv)
             want_digest = true;
         else if (id == SET)
             set = true;
+        else if (id == SIGNER)
+            allowed = p.arg;
+        else if (id == NO_MANIFEST)
+            use_manifest = false;
         else if ((code = ui_option(&ui, id, p.arg)) != -1)
             return code == -2 ? EXIT_USAGE : code;
     }
     if (!p.n_operands)
         return opt_usage_error(&spec, "an input is needed");
+    if (allowed && (!use_manifest || want_digest || (p.n_operands != 1 && !set)))
+        return opt_usage_error(&spec, "--signer is about the manifest of one dump");
     if (want_digest)
         return digests(&ui, p.operands, p.n_operands, set);
     if (set || p.n_operands == 1)
-        return verify_one(&ui, p.operands, p.n_operands);
+        return verify_one(&ui, p.operands, p.n_operands, allowed, use_manifest);
     if (p.n_operands == 2)
         return compare(&ui, p.operands);
     return opt_usage_error(&spec, "one or two inputs; --set takes several as one dump");

@@ -17,20 +17,27 @@ static int ask(void *user, const char *what, char *buf, size_t size)
 #define RINGS 2 /* of one run: identities, recipients */
 
 static struct dumpio_keys *made[RINGS];
+static struct dumpio_signer *signs;
 
 /* However the tool ends, the keys are wiped. */
 static void wipe(void)
 {
     for (size_t i = 0; i < RINGS; i++)
         dumpio_keys_free(made[i]);
+    dumpio_signer_free(signs);
+}
+
+static void wipe_at_the_end(void)
+{
+    static bool will;
+    if (!will)
+        atexit(wipe);
+    will = true;
 }
 
 static void remember(struct dumpio_keys *keys)
 {
-    size_t i = made[0] ? 1 : 0;
-    if (!i)
-        atexit(wipe);
-    made[i] = keys;
+    made[made[0] ? 1 : 0] = keys;
 }
 
 static int prepare(struct ui *ui, struct dumpio_keys **keys, struct dumpio_error *err)
@@ -41,6 +48,7 @@ static int prepare(struct ui *ui, struct dumpio_keys **keys, struct dumpio_error
     int rc = dumpio_keys_new(keys, err);
     if (!rc) {
         dumpio_keys_set_ask(*keys, &a);
+        wipe_at_the_end();
         remember(*keys);
     }
     return rc;
@@ -69,4 +77,17 @@ int keyring_recipient(struct ui *ui, struct dumpio_keys **keys, const char *arg)
         return EXIT_ERROR;
     }
     return rc ? ui_error(ui, &err) : -1;
+}
+
+int keyring_signer(struct ui *ui, const struct dumpio_signer **signer, const char *path)
+{
+    const struct dumpio_ask a = {ask, ui};
+    struct dumpio_error err = {0};
+    if (signs)
+        return opt_usage_error(ui->spec, "one key signs");
+    if (dumpio_signer_open(&signs, path, &a, &err))
+        return ui_error(ui, &err);
+    wipe_at_the_end();
+    *signer = signs;
+    return -1;
 }

@@ -7,8 +7,8 @@
 #include "signals.h"
 
 enum {
-    TO = 350, CODEC, LEVEL, RAM_ONLY, WRAP, WRAP_LEVEL, BEST, ENCRYPT_TO, NO_SHARE, NO_SYNC, STRICT,
-    KEEP_PARTIAL
+    TO = 350, CODEC, LEVEL, RAM_ONLY, WRAP, WRAP_LEVEL, BEST, ENCRYPT_TO, MANIFEST, SIGN, NO_SHARE,
+    NO_SYNC, STRICT, KEEP_PARTIAL
 };
 
 #define BEST_LEVEL 19
@@ -27,6 +27,10 @@ const struct opt output_options[] = {
     {BEST, "best", NULL, "the smallest output: a zst container at its level 19, slow"},
     {ENCRYPT_TO, "encrypt-to", "WHOM", "encrypt for age1..., ssh-ed25519 ..., ssh-rsa ..., or\n"
                                        "the recipients in a file; may be repeated"},
+    {MANIFEST, "manifest", NULL, "write OUT.manifest.json and OUT.sha256 too, by which dumpverify\n"
+                                 "finds every changed bit; with --encrypt-to, what tells of the\n"
+                                 "contents is in OUT.manifest.json.age"},
+    {SIGN, "sign", "SSHKEY", "sign the manifest (ssh-keygen -Y verify -n file checks it)"},
     {NO_SHARE, "no-share", NULL, "store identical pages anew, where FORMAT (kdump) could have\n"
                                  "them once"},
     {NO_SYNC, "no-sync", NULL, "do not wait until the disk has it"},
@@ -75,6 +79,10 @@ int output_option(struct ui *ui, struct output *o, int id, const char *arg)
     case WRAP_LEVEL: return set_level(ui, "wrap-level", arg, &c->wrap_level);
     case BEST: c->wrap = c->wrap ? c->wrap : "zst"; c->wrap_level = BEST_LEVEL; return -1;
     case ENCRYPT_TO: return add_recipient(ui, o, arg);
+    case MANIFEST: c->manifest = &o->manifest; return -1;
+    case SIGN:
+        c->manifest = &o->manifest;
+        return keyring_signer(ui, &o->manifest.signer, arg);
     case NO_SHARE: c->no_share = 1; return -1;
     case NO_SYNC: c->no_sync = 1; return -1;
     case KEEP_PARTIAL:

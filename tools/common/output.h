@@ -8,10 +8,13 @@
 #include "target.h"
 #include "ui.h"
 
+#include <dumpio/manifest.h>
+
 struct output {
     struct dumpio_convert_options convert;
     struct target to;
     struct dumpio_keys *recipients; /* behind convert.keys; NULL = none */
+    struct dumpio_manifest_options manifest; /* behind convert.manifest, when asked for */
 };
 
 extern const struct opt output_options[];

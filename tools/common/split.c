@@ -67,11 +67,14 @@ int split_write(struct ui *ui, const struct dumpio_convert_options *convert,
     struct dumpio_split_result parts;
     if (!split_wanted(split))
         return dumpio_convert(dump, path, convert, result, &ui->env, err);
+    struct dumpio_convert_options each = *convert;
+    each.manifest = NULL; /* parts have one of their own, always */
     split->prefix = split->name ? NULL : path;
-    split->convert = convert;
+    split->convert = &each;
     split->force = convert->force;
     split->no_sync = convert->no_sync;
     int rc = dumpio_split_dump(dump, split, &parts, &ui->env, err);
+    split->convert = NULL;
     *result = parts.dump;
     if (!rc && ui->verbosity > 0)
         ui_message(ui, "%u parts, %s", parts.parts, ui_size(parts.bytes));
