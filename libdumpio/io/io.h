@@ -28,7 +28,7 @@ int dio_file_open(struct dio_file_in *in, const char *path, struct dumpio_error 
 int dio_stream_read(int fd, void *buf, size_t len, size_t *got, struct dio_ticker *t,
                     struct dumpio_error *err);
 
-/* All of a small file or stream, malloc'ed. DUMPIO_E_LIMIT beyond `max` bytes. */
+/* All of a small file or stream, malloc'ed; NULL and 0 on error. DUMPIO_E_LIMIT beyond `max` bytes. */
 int dio_small_file(const char *path, size_t max, char **text, size_t *len,
                    struct dumpio_error *err);
 

@@ -33,5 +33,6 @@ int dio_small_file(const char *path, size_t max, char **text, size_t *len,
         return 0;
     free(*text);
     *text = NULL;
+    *len = 0;
     return rc;
 }
