@@ -20,7 +20,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { CASE = 400, EXCLUDE, ENCRYPT_TO, SPLIT, PACK_LEVEL, KEEP_UNKNOWN, NO_SYNC, STRICT };
+enum { CASE = 400, EXCLUDE, ENCRYPT_TO, SPLIT, PACK_LEVEL, KEEP_UNKNOWN, NO_SYNC, STRICT, SCAN };
 
 #define CASE_MAX 64
 #define TEMPORARY ".dumpio-" /* in names of files that have none yet */
@@ -36,6 +36,9 @@ static const struct opt options[] = {
     {SPLIT, "split", "SIZE", "parts of at most SIZE bytes (1G, ...); default: one part"},
     {PACK_LEVEL, "level", "N", "of zstd"},
     {KEEP_UNKNOWN, "keep-unknown", NULL, "keep what cannot be classified, and exit with 3"},
+    {SCAN, "scan", "[=FILE]", "look for private keys and tokens (AWS, GitHub, Slack, age), and for\n"
+                             "the lines of FILE, in all pages that are kept (one more pass);\n"
+                             "found: stop, and say what is where, but not what it says"},
     {NO_SYNC, "no-sync", NULL, "do not wait until the disk has it"},
     {STRICT, "strict", NULL, "stop at the first lost page"},
     {'x', "vmlinux", "FILE", "the kernel's image with debug information, for facts that\n"
@@ -104,6 +107,14 @@ static int set_pack_level(struct handoff *h, const char *arg)
     return -1;
 }
 
+static int set_scan(struct handoff *h, const char *file)
+{
+    scan_free(h->scan);
+    h->scan = NULL;
+    int code = scan_new(&h->scan, &h->ui, file);
+    return code ? code : -1;
+}
+
 static int option(struct handoff *h, int id, const char *arg)
 {
     switch (id) {
@@ -117,6 +128,7 @@ static int option(struct handoff *h, int id, const char *arg)
                    : opt_usage_error(&spec, "--split: %s is no size", arg);
     case PACK_LEVEL: return set_pack_level(h, arg);
     case KEEP_UNKNOWN: h->keep_unknown = true; return -1;
+    case SCAN: return set_scan(h, arg);
     case NO_SYNC: h->convert.no_sync = 1; return -1;
     case STRICT: h->ui.env.strict = 1; return -1;
     case 'x': h->ui.open.vmlinux = arg; return -1;
@@ -398,11 +410,12 @@ static int hand_over(struct handoff *h, struct dumpio_dump *d)
     struct dumpio_filter f = {.exclude = h->exclude};
     int rc = dumpio_classify(d, &o, &f.classes, &h->ui.env, &err), code;
     h->info = dumpio_get_info(d);
-    if (!rc)
+    code = !rc && h->scan ? scan_memory(h->scan, &h->ui, d, &f) : EXIT_WHOLE;
+    if (!rc && !code)
         rc = write_parts(h, d, &f, &err);
-    if (rc) {
+    if (rc)
         code = ui_error(&h->ui, &err);
-    } else {
+    if (!code) {
         code = check_parts(h);
         if (!code)
             code = compare_image(h);
@@ -451,7 +464,10 @@ static int dumphandoff_main(int argc, char **argv)
     provenance_options(h.options, sizeof h.options, argc, argv);
     opt_start(&p, &spec, argc, argv);
     int code = take_arguments(&h, &p);
-    return code == -1 ? open_and_hand_over(&h) : code;
+    if (code == -1)
+        code = open_and_hand_over(&h);
+    scan_free(h.scan);
+    return code;
 }
 
 const struct tool tool_dumphandoff = {&spec, dumphandoff_main};

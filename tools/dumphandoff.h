@@ -6,6 +6,7 @@
 #define DUMPHANDOFF_H
 
 #include "common/ui.h"
+#include "dumphandoff_scan.h"
 #include "dumpinfo_memory.h"
 
 #include <dumpio/crypt.h>
@@ -24,6 +25,7 @@ struct handoff {
     unsigned exclude;               /* set of classes, and DUMPIO_EXCLUDE_ZERO */
     bool asked;                     /* -d or --exclude were given */
     bool keep_unknown;
+    struct scan *scan;              /* NULL = not wanted */
     struct dumpio_convert_options convert;
     struct dumpio_split_options split;
     struct dumpio_keys *recipients;

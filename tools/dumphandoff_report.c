@@ -9,7 +9,7 @@
 #include <string.h>
 #include <time.h>
 
-#define LABEL_WIDTH 18
+#define LABEL_WIDTH 20
 
 struct page {
     FILE *to;
@@ -126,6 +126,9 @@ static void tell_what(const struct page *p, const struct handoff *h)
     if (r->unknown_pages)
         fact(p, "not classified", "%llu pages, which were kept", (unsigned long long)r->unknown_pages);
     fact(p, "image digest", "%s", hex(h->result.image, digest));
+    if (h->scan)
+        fact(p, "looked for secrets", "in %llu bytes of memory, by %zu rules: none found",
+             (unsigned long long)scan_bytes(h->scan), scan_rules(h->scan));
     fact(p, "read again", "every part, from the disk: as it was written");
     fact(p, "opened", "%s", opened[h->opened]);
     table(p, false);
