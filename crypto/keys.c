@@ -7,6 +7,7 @@
 
 #include "age_text.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -236,6 +237,29 @@ int dio_keys_recipient_text(const struct dio_keys *k, size_t i, char text[DIO_KE
                        ? 0
                        : DUMPIO_E_INTERNAL;
     return DUMPIO_END;
+}
+
+int dio_keys_seal_text(const struct dio_keys *k, size_t i, char text[DIO_KEY_TEXT])
+{
+    const struct dio_key *key = k->recipients;
+    char print[DIO_FINGERPRINT];
+    uint8_t hash[32];
+    while (key && i--)
+        key = key->next;
+    if (!key)
+        return DUMPIO_END;
+    switch (key->kind) {
+    case DIO_KEY_X25519:
+        return dio_bech32_encode(text, DIO_KEY_TEXT, HRP_RECIPIENT, key->pub, DIO_POINT)
+                   ? 0
+                   : DUMPIO_E_INTERNAL;
+    case DIO_KEY_SCRYPT: snprintf(text, DIO_KEY_TEXT, "a passphrase"); return 0;
+    default:
+        dio_ssh_fingerprint(key, hash, print);
+        snprintf(text, DIO_KEY_TEXT, "%s %s",
+                 key->kind == DIO_KEY_SSH_RSA ? "ssh-rsa" : "ssh-ed25519", print);
+        return 0;
+    }
 }
 
 /* ---- both at once ---------------------------------------------------------------------------- */

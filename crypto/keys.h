@@ -53,6 +53,9 @@ void dio_ssh_put(struct dio_text *t, const void *p, size_t len);
 int dio_ssh_public(struct dio_key **out, const char *text, size_t len, struct dumpio_error *err);
 /* A public key as in SSH's protocol. */
 int dio_ssh_wire(struct dio_key **out, const uint8_t *wire, size_t len, struct dumpio_error *err);
+#define DIO_FINGERPRINT 64u
+/* SHA-256 of its wire, and "SHA256:..." as ssh-keygen -l prints it. */
+void dio_ssh_fingerprint(const struct dio_key *key, uint8_t hash[32], char text[DIO_FINGERPRINT]);
 /* A private key, OpenSSH or PEM. The keys' ask is for PEM's encryption. */
 int dio_ssh_private(struct dio_key **out, const struct dio_keys *k, const char *text, size_t len,
                     const char *name, struct dumpio_error *err);

@@ -350,3 +350,12 @@ int dio_ssh_private(struct dio_key **out, const struct dio_keys *k, const char *
     }
     return read_pem(out, k, text, len, name, err);
 }
+
+void dio_ssh_fingerprint(const struct dio_key *key, uint8_t hash[32], char text[DIO_FINGERPRINT])
+{
+    static const char prefix[] = "SHA256:";
+    memset(text, 0, DIO_FINGERPRINT);
+    (void)dio_hash256(hash, key->wire, key->wire_len); /* it was possible for key->tag */
+    memcpy(text, prefix, sizeof prefix - 1);
+    dio_b64_encode(text + sizeof prefix - 1, hash, 32);
+}

@@ -217,11 +217,8 @@ static bool fits(const struct dio_key *key, struct dio_number sig, const struct 
 
 static void name_key(struct dio_signed_by *by, const struct dio_key *key)
 {
-    static const char prefix[] = "SHA256:";
     memset(by, 0, sizeof *by);
-    (void)dio_hash256(by->hash, key->wire, key->wire_len); /* it was possible for key->tag */
-    memcpy(by->fingerprint, prefix, sizeof prefix - 1);
-    dio_b64_encode(by->fingerprint + sizeof prefix - 1, by->hash, sizeof by->hash);
+    dio_ssh_fingerprint(key, by->hash, by->fingerprint);
 }
 
 int dio_sign_check(const char *text, size_t text_len, const void *msg, size_t len,

@@ -61,7 +61,8 @@ struct conversion {
     struct dio_ram ram;
     struct dio_windows windows;
     struct dio_transcode transcode;
-    struct dio_convert_manifest manifest; /* where options->manifest wants one */
+    bool digest;            /* of the image: for options->manifest or where->contents */
+    struct dio_convert_manifest manifest;
     struct dio_share_key *share; /* NULL: identical pages are stored anew */
     struct dio_ticker ticker;
     struct dumpio_convert_result result;
@@ -286,7 +287,7 @@ static int make_maps(struct conversion *c, struct dumpio_error *err)
         .span = SPAN,
         .skip_excluded = !redact,
     };
-    if (c->options->manifest) {
+    if (c->digest) {
         c->windows.span = DIO_EXTENT_SIZE;
         c->windows.by_extent = true;
     }
@@ -442,7 +443,7 @@ static int job_place(void *ctx, void *job, struct dumpio_error *err)
         rc = c->target->place(c->writer, j->out, err);
     for (size_t i = 0; i < n && !rc; i++)
         c->result.shared_pages += p[i].shared;
-    if (!rc && c->options->manifest)
+    if (!rc && c->digest)
         rc = dio_image_part_place(&j->part, &c->manifest.image, err);
     c->ticker.p.done += j->window.bytes;
     return rc;
@@ -457,7 +458,7 @@ static int job_store(void *ctx, void *job, struct dumpio_error *err)
 static int worker_init(void *ctx, void *worker, struct dumpio_error *err)
 {
     struct worker *w = worker;
-    bool hashes = ((struct conversion *)ctx)->options->manifest != NULL;
+    bool hashes = ((struct conversion *)ctx)->digest;
     w->in = dio_batch_new();
     w->hash = hashes ? dio_sha256_new() : NULL;
     return w->in && (w->hash || !hashes)
@@ -494,7 +495,7 @@ static void job_free(void *ctx, void *job)
 static int run(struct conversion *c, struct dumpio_error *err)
 {
     /* input, expanded, packed; for leaves, what is taken over is expanded, too */
-    size_t span = c->windows.span, job = (c->options->manifest ? 4 : 3) * span;
+    size_t span = c->windows.span, job = (c->digest ? 4 : 3) * span;
     struct dio_pipeline p = {
         .ctx = c,
         .plan = job_plan,
@@ -600,6 +601,8 @@ static int write_all(struct conversion *c, struct dumpio_error *err)
         .path = c->where->path, .options = c->options, .codec = c->plan.codec ? c->plan.codec->name : NULL,
         .provenance = c->info.provenance, .flattened = c->flattened, .end = size};
     rc = out->ops->finish(out, size, err);
+    if (!rc && c->where->contents)
+        rc = dio_convert_manifest_contents(&c->manifest, &output, c->where->contents, err);
     if (!rc && c->options->manifest)
         rc = dio_convert_manifest_write(&c->manifest, &output, err);
     if (!rc)
@@ -639,15 +642,16 @@ int dio_convert_to(struct dumpio_dump *dump, const struct dio_convert_place *whe
 {
     struct conversion c = {.dump = dump, .env = env, .options = options, .where = where,
                            .range = where->range,
+                           .digest = options->manifest || where->contents,
                            .ticker = {.env = env}};
     c.target = options->format ? dio_format_by_name(options->format) : NULL;
     if (!c.target || !c.target->create)
         return dio_fail(err, DUMPIO_E_ARG, DUMPIO_NO_OFFSET, "%s is no format that can be written",
                         options->format ? options->format : "(none)");
-    int rc = 0;
-    if (options->manifest)
-        rc = dio_convert_manifest_start(&c.manifest, where->path, options,
-                                        !(c.target->holds & DIO_HOLDS_ABSENT), env, err);
+    int rc = c.digest ? dio_image_start(&c.manifest.image, !(c.target->holds & DIO_HOLDS_ABSENT), err)
+                      : 0;
+    if (!rc && options->manifest)
+        rc = dio_convert_manifest_start(&c.manifest, where->path, options, env, err);
     if (!rc)
         rc = make_plan(&c, err);
     if (!rc)

@@ -5,6 +5,7 @@
 #ifndef DIO_CONVERT_H
 #define DIO_CONVERT_H
 
+#include "manifest.h"
 #include "plug/out.h"
 
 /* Where a conversion goes, and what of the dump. */
@@ -13,6 +14,8 @@ struct dio_convert_place {
     int (*create)(void *ctx, struct dio_out **out, struct dumpio_error *err);
     void *ctx;                        /* create NULL: the file at path is made */
     const struct dumpio_range *range; /* of the memory; NULL = all */
+    struct dio_manifest *contents;    /* gets what the output holds, its image digest too; all of it
+                                         is the manifest's. NULL = not wanted */
 };
 
 /*

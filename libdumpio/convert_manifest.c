@@ -22,7 +22,7 @@ static int check_path(const char *path, struct dumpio_error *err)
 }
 
 int dio_convert_manifest_start(struct dio_convert_manifest *m, const char *path,
-                               const struct dumpio_convert_options *options, bool dense,
+                               const struct dumpio_convert_options *options,
                                const struct dumpio_env *env, struct dumpio_error *err)
 {
     const char *slash = strrchr(path, '/');
@@ -36,8 +36,7 @@ int dio_convert_manifest_start(struct dio_convert_manifest *m, const char *path,
     if (rc)
         return rc;
     m->name = strdup(slash ? slash + 1 : path);
-    rc = m->name ? dio_image_start(&m->image, dense, err) : dio_nomem(err, "a file name");
-    return rc ? rc : dio_beside_start(&m->beside, path, &o, err);
+    return m->name ? dio_beside_start(&m->beside, path, &o, err) : dio_nomem(err, "a file name");
 }
 
 int dio_convert_manifest_hash(struct dio_convert_manifest *m, struct dio_out **out,
@@ -70,36 +69,44 @@ static char *all_containers(const struct dio_convert_output *output)
     return strdup(names);
 }
 
+int dio_convert_manifest_contents(struct dio_convert_manifest *m,
+                                  const struct dio_convert_output *output, struct dio_manifest *f,
+                                  struct dumpio_error *err)
+{
+    const struct dumpio_manifest_options *o = output->options->manifest;
+    f->format = strdup(output->options->format);
+    f->codec = strdup(output->codec ? output->codec : "none");
+    f->containers = all_containers(output);
+    f->provenance = all_lines(output->provenance, o && o->provenance ? o->provenance : "");
+    int rc = dio_image_end(&m->image, output->end, f->image, err);
+    f->has_image = !rc;
+    if (m->image.n <= DIO_MANIFEST_LEAVES_MAX) {
+        f->leaves = m->image.leaves;
+        f->n_leaves = (size_t)m->image.n;
+        m->image.leaves = NULL;
+    }
+    if (!rc && (!f->format || !f->codec || !f->containers || !f->provenance))
+        rc = dio_nomem(err, "a manifest");
+    return rc;
+}
+
 int dio_convert_manifest_write(struct dio_convert_manifest *m,
                                const struct dio_convert_output *output, struct dumpio_error *err)
 {
-    const char *more = output->options->manifest->provenance;
     struct dio_manifest_part part = {.name = m->name, .size = m->sum.size};
-    struct dio_manifest f = {
-        .format = strdup(output->options->format),
-        .codec = strdup(output->codec ? output->codec : "none"),
-        .containers = all_containers(output),
-        .provenance = all_lines(output->provenance, more ? more : ""),
-        .has_image = true, .has_file = true, .file_size = m->sum.size,
-        .parts = &part, .n_parts = 1,
-    };
-    int rc = dio_image_end(&m->image, output->end, f.image, err);
-    if (m->image.n <= DIO_MANIFEST_LEAVES_MAX) {
-        f.leaves = m->image.leaves;
-        f.n_leaves = (size_t)m->image.n;
-    }
+    struct dio_manifest f = {.has_file = true, .file_size = m->sum.size};
+    int rc = dio_convert_manifest_contents(m, output, &f, err);
     memcpy(part.sha256, m->sum.sha256, sizeof part.sha256);
     memcpy(f.file_sha256, m->sum.sha256, sizeof f.file_sha256);
-    if (!rc && (!f.format || !f.codec || !f.containers || !f.provenance))
-        rc = dio_nomem(err, "a manifest");
+    f.parts = &part;
+    f.n_parts = 1;
     if (!rc)
         rc = dio_beside_write(&m->beside, &f, err);
     if (rc)
         dio_context(err, rc, "%s is whole, but its manifest could not be written", output->path);
-    free(f.format);
-    free(f.codec);
-    free(f.containers);
-    free(f.provenance);
+    f.parts = NULL; /* not of the heap */
+    f.n_parts = 0;
+    dio_manifest_free(&f);
     return rc;
 }
 

@@ -27,13 +27,17 @@ struct dio_convert_output {
     uint64_t end;           /* dense: of the memory, bytes */
 };
 
-/* Opens the files beside path. dense: see image.h. */
+/* Opens the files beside path. The image is the caller's to start. */
 int dio_convert_manifest_start(struct dio_convert_manifest *m, const char *path,
-                               const struct dumpio_convert_options *options, bool dense,
+                               const struct dumpio_convert_options *options,
                                const struct dumpio_env *env, struct dumpio_error *err);
 /* Put SHA-256 into the sink of the output's file. */
 int dio_convert_manifest_hash(struct dio_convert_manifest *m, struct dio_out **out,
                               struct dumpio_error *err);
+/* The output is finished, and the image ends: what it holds, for f, whose parts stay as they are. */
+int dio_convert_manifest_contents(struct dio_convert_manifest *m,
+                                  const struct dio_convert_output *output, struct dio_manifest *f,
+                                  struct dumpio_error *err);
 /* The output is finished: write what stands beside it. */
 int dio_convert_manifest_write(struct dio_convert_manifest *m,
                                const struct dio_convert_output *output, struct dumpio_error *err);

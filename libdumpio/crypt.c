@@ -93,6 +93,11 @@ int dumpio_keys_recipient_text(const struct dumpio_keys *keys, size_t i,
     return dio_keys_recipient_text(keys->k, i, text);
 }
 
+int dumpio_keys_seal_text(const struct dumpio_keys *keys, size_t i, char text[DUMPIO_KEY_TEXT])
+{
+    return dio_keys_seal_text(keys->k, i, text);
+}
+
 /* ---- files of keys --------------------------------------------------------------------------- */
 
 static int key_file_contents(const char *path, char *buf, size_t *len, struct dumpio_error *err)

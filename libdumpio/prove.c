@@ -183,7 +183,9 @@ const struct dumpio_manifest_info *dumpio_manifest_get_info(const struct dumpio_
 struct dumpio_manifest_part dumpio_manifest_part(const struct dumpio_manifest *m, size_t i)
 {
     const struct dio_manifest_part *p = &m->m.parts[i];
-    return (struct dumpio_manifest_part){p->name, m->paths[i], p->size, p->start, p->end};
+    struct dumpio_manifest_part part = {p->name, m->paths[i], p->size, p->start, p->end, {0}};
+    memcpy(part.sha256, p->sha256, sizeof part.sha256);
+    return part;
 }
 
 /* ---- files ----------------------------------------------------------------------------------- */

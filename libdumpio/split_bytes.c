@@ -145,7 +145,8 @@ static int split_bytes(const char *path, const struct dumpio_split_options *o,
         return rc;
     c.block = malloc(DIO_COPY_BLOCK);
     rc = c.block ? cut_up(&c, env, err) : dio_nomem(err, "a buffer");
-    *result = (struct dumpio_split_result){(uint32_t)c.parts.m.n_parts, c.parts.m.file_size, {0}};
+    *result = (struct dumpio_split_result){(uint32_t)c.parts.m.n_parts, c.parts.m.file_size, {0},
+                                           0, {0}};
     rc = dio_parts_end(&c.parts, rc, err);
     if (!rc)
         rc = dio_tick(&c.ticker, 1, err);
@@ -179,19 +180,21 @@ static int split_conversion(struct dumpio_dump *dump, const struct dumpio_split_
         convert = *o->convert;
     if (!convert.format)
         convert.format = dump->info->format;
+    convert.manifest = NULL; /* that of the parts has it all */
     if (!o->size)
         return dio_fail(err, DUMPIO_E_ARG, DUMPIO_NO_OFFSET, "a conversion can be split by size "
                         "only: how long it becomes is not known");
     int rc = dio_parts_start(&p.parts, o, DIO_SPLIT_BYTES, 0, env, err);
     char *stem = rc ? NULL : dio_parts_stem(&p.parts);
-    const struct dio_convert_place where = {.path = stem, .create = create, .ctx = &p};
+    const struct dio_convert_place where = {.path = stem, .create = create, .ctx = &p,
+                                            .contents = &p.parts.m};
     if (!rc)
         rc = stem ? dio_convert_to(dump, &where, &convert, &r, env, err)
                   : dio_nomem(err, "a file name");
     free(stem);
-    if (!rc)
-        rc = dio_parts_name_contents(&p.parts, dump, &convert, err);
-    *result = (struct dumpio_split_result){(uint32_t)p.parts.m.n_parts, p.parts.m.file_size, r};
+    *result = (struct dumpio_split_result){(uint32_t)p.parts.m.n_parts, p.parts.m.file_size, r,
+                                           p.parts.m.has_image, {0}};
+    memcpy(result->image, p.parts.m.image, sizeof result->image);
     return dio_parts_end(&p.parts, rc, err);
 }
 

@@ -103,15 +103,8 @@ char *filter_provenance(const struct filter_request *r, struct dumpio_dump *d,
 {
     struct lines t = {0};
     provenance_tool(&t, "dumpfilter", r->options);
-    if (c) {
-        const struct dumpio_classes_info *ci = dumpio_classes_get_info(c);
-        for (unsigned k = 0; k < DUMPIO_CLASSES; k++)
-            if (ci->held[k])
-                lines_add(&t, "pages.%s=%llu %s\n", dumpio_class_name((enum dumpio_class)k),
-                          (unsigned long long)ci->held[k], left_out(f, k) ? "left out" : "kept");
-        if (*ci->unknown_why)
-            lines_add(&t, "unknown=%s\n", ci->unknown_why);
-    }
+    if (c)
+        provenance_classes(&t, dumpio_classes_get_info(c), f);
     if (f->redact)
         lines_add(&t, "redacted=zero pages stand for what was left out\n");
     provenance_input(&t, dumpio_get_info(d));

@@ -4,7 +4,6 @@
  * sizes, and rows of cells with addresses, NUMA nodes and gaps. Row-major, so that an address can
  * be found by eye.
  */
-#include "common/picture.h"
 #include "dumpinfo_memory.h"
 
 #include <inttypes.h>
@@ -118,7 +117,7 @@ static void draw_head(struct picture *p, const struct memory *m, const char *tit
              *when ? ", " : "", !*when ? "" : sec == i->crash_sec ? "crashed " : "taken ", when,
              base ? base + 1 : m->name, i->format, ui_size(i->file_size));
     picture_text(p, MARGIN, TITLE_Y + 24, TEXT + 1, GREY, ANCHOR_START, false, text);
-    picture_text(p, WIDTH - MARGIN, TITLE_Y, SMALL, GREY, ANCHOR_END, false, "dumpinfo --map");
+    picture_text(p, WIDTH - MARGIN, TITLE_Y, SMALL, GREY, ANCHOR_END, false, m->drawn_by);
 }
 
 static uint32_t ink_on(uint32_t rgb)
@@ -382,7 +381,7 @@ static void draw_grid(struct picture *p, const struct memory *m, int y)
     end_bracket(&g);
 }
 
-bool draw_map(struct memory *m, FILE *to, bool svg)
+bool draw_map(struct memory *m, FILE *to, enum picture_kind kind)
 {
     struct picture p;
     char title[300], text[200];
@@ -391,7 +390,7 @@ bool draw_map(struct memory *m, FILE *to, bool svg)
     int alarms = (*m->unknown_why ? 1 : 0) + (m->dump->truncated ? 1 : 0);
     int height = y + alarms * LEGEND_STEP + 14 + grid_height(&m->cells) + MARGIN;
     memory_title(m, title, sizeof title);
-    if (!picture_start(&p, to, svg, WIDTH, height, title))
+    if (!picture_start(&p, to, kind, WIDTH, height, title))
         return false;
     draw_head(&p, m, title);
     draw_bar(&p, m);

@@ -4,14 +4,13 @@
  * class that most of it belongs to. This is the terminal, JSON, and the choice between the forms;
  * the picture is drawn in dumpinfo_draw.c. Does not show which pages inside a cell are which.
  */
+#include "common/save.h"
 #include "dumpinfo_memory.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/ioctl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #define DEFAULT_WIDTH 80u
@@ -370,35 +369,15 @@ static bool ends_with(const char *s, const char *suffix)
     return n > k && !strcasecmp(s + n - k, suffix);
 }
 
-/* Under a name of its own first: FILE is there when it is whole. */
-static int save_map(struct ui *ui, struct memory *m, const char *file)
+struct picture_job {
+    struct memory *m;
+    enum picture_kind kind;
+};
+
+static bool draw(void *ctx, FILE *to)
 {
-    size_t room = strlen(file) + sizeof ".XXXXXX";
-    char *temporary = malloc(room);
-    int fd = -1, error = ENOMEM;
-    if (temporary) {
-        snprintf(temporary, room, "%s.XXXXXX", file);
-        fd = mkstemp(temporary);
-        error = errno;
-    }
-    FILE *to = fd >= 0 ? fdopen(fd, "wb") : NULL;
-    bool good = to && draw_map(m, to, ends_with(file, ".svg"));
-    mode_t mask = umask(0);
-    umask(mask);
-    if (to) {
-        error = good ? 0 : errno;
-        good = good && !fchmod(fd, 0666 & ~mask);
-        good = !fclose(to) && good;
-        good = good && !rename(temporary, file);
-        error = good ? 0 : error ? error : errno;
-    }
-    if (!good && fd >= 0)
-        unlink(temporary);
-    free(temporary);
-    if (good)
-        return 0;
-    ui_message(ui, "%s: %s", file, strerror(error));
-    return EXIT_ERROR;
+    const struct picture_job *job = ctx;
+    return draw_map(job->m, to, job->kind);
 }
 
 static int check_arguments(struct ui *ui, const char *file, const char *color)
@@ -425,7 +404,8 @@ int print_map(struct ui *ui, struct dumpio_dump *dump, const char *name, const c
         code = memory_gather(&m, ui, dump, name, true);
     if (code)
         return code;
-    code = file ? save_map(ui, &m, file) : 0;
+    struct picture_job job = {&m, file && ends_with(file, ".svg") ? PICTURE_SVG : PICTURE_PNG};
+    code = file ? save_file(ui, file, 0666, draw, &job) : 0;
     if (!code && ui->json)
         print_json_map(&m);
     else if (!code && !file)

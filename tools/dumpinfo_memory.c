@@ -285,6 +285,8 @@ static int count_pages(struct memory *m, struct ui *ui, struct dumpio_dump *dump
     struct piece p;
     int rc;
     for (unsigned n = 0; !(rc = next_piece(&w, &p, err)); n++) {
+        if (p.holding == IN_DUMP && m->left_out & DUMPIO_BIT((unsigned)p.class_))
+            p.holding = LEFT_OUT;
         if (n % PIECES_PER_PROGRESS == PIECES_PER_PROGRESS - 1 && show_progress(ui, &w, m)) {
             *err = (struct dumpio_error){.status = DUMPIO_E_CANCELLED, .offset = DUMPIO_NO_OFFSET};
             return DUMPIO_E_CANCELLED;
@@ -305,7 +307,7 @@ static int classify(struct memory *m, struct ui *ui, struct dumpio_dump *dump,
                     struct dumpio_error *err)
 {
     struct dumpio_classify_options options = {.keep_unknown = 1, .freed = 1};
-    int rc = dumpio_classify(dump, &options, &m->classes, &ui->env, err);
+    int rc = m->classes ? 0 : dumpio_classify(dump, &options, &m->classes, &ui->env, err);
     if (rc)
         return rc;
     m->info = dumpio_classes_get_info(m->classes);
@@ -331,11 +333,9 @@ static bool make_room(struct memory *m, bool with_cells)
     return m->cells.list != NULL;
 }
 
-int memory_gather(struct memory *m, struct ui *ui, struct dumpio_dump *dump, const char *name,
-                  bool with_cells)
+static int gather(struct memory *m, struct ui *ui, struct dumpio_dump *dump, bool with_cells)
 {
     struct dumpio_error err = {0};
-    *m = (struct memory){.name = name, .dump = dumpio_get_info(dump)};
     dumpio_explore(dump, NULL);
     int rc = classify(m, ui, dump, &err);
     if (!rc && !make_room(m, with_cells)) {
@@ -351,9 +351,25 @@ int memory_gather(struct memory *m, struct ui *ui, struct dumpio_dump *dump, con
     return ui_error(ui, &err);
 }
 
+int memory_gather(struct memory *m, struct ui *ui, struct dumpio_dump *dump, const char *name,
+                  bool with_cells)
+{
+    *m = (struct memory){.name = name, .dump = dumpio_get_info(dump), .drawn_by = "dumpinfo --map"};
+    return gather(m, ui, dump, with_cells);
+}
+
+int memory_gather_filtered(struct memory *m, struct ui *ui, struct dumpio_dump *dump,
+                           const char *name, const struct dumpio_filter *f)
+{
+    *m = (struct memory){.name = name, .dump = dumpio_get_info(dump), .drawn_by = ui->spec->tool,
+                         .classes = f->classes, .borrowed = true, .left_out = f->exclude};
+    return gather(m, ui, dump, true);
+}
+
 void memory_free(struct memory *m)
 {
-    dumpio_classes_free(m->classes);
+    if (!m->borrowed)
+        dumpio_classes_free(m->classes);
     free(m->cells.list);
     free(m->spans);
     free(m->nodes);

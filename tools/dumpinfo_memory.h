@@ -6,6 +6,7 @@
 #define DUMPINFO_MEMORY_H
 
 #include "common/json.h"
+#include "common/picture.h"
 #include "common/ui.h"
 
 /* What the dump has of a page. */
@@ -45,8 +46,12 @@ struct node_pages {
 
 struct memory {
     const char *name;                      /* of the dump file */
+    const char *drawn_by;                  /* the command, for pictures */
     const struct dumpio_info *dump;
     struct dumpio_classes *classes;
+    bool borrowed;                         /* they are somebody else's */
+    unsigned left_out;                     /* set of classes: what the dump has of them counts as
+                                              LEFT_OUT */
     const struct dumpio_classes_info *info;
     uint32_t page_size;
     uint64_t pages[DUMPIO_CLASSES][HOLDINGS]; /* NO_RECORD: those that the file knows of */
@@ -64,6 +69,9 @@ struct memory {
  */
 int memory_gather(struct memory *m, struct ui *ui, struct dumpio_dump *dump, const char *name,
                   bool with_cells);
+/* The dump as a filter leaves it, its ranges aside; the classes are the filter's. With cells. */
+int memory_gather_filtered(struct memory *m, struct ui *ui, struct dumpio_dump *dump,
+                           const char *name, const struct dumpio_filter *f);
 void memory_free(struct memory *m);
 
 uint64_t memory_class_pages(const struct memory *m, int class_);
@@ -118,7 +126,7 @@ int print_map(struct ui *ui, struct dumpio_dump *dump, const char *name, const c
               const char *color);
 
 /* Draw the map; false with errno when it cannot be written. */
-bool draw_map(struct memory *m, FILE *to, bool svg);
+bool draw_map(struct memory *m, FILE *to, enum picture_kind kind);
 
 /* 0xRRGGBB */
 uint32_t class_color(int class_);

@@ -70,6 +70,9 @@ int dio_keys_generate(char identity[DIO_KEY_TEXT], char recipient[DIO_KEY_TEXT],
 /* The i-th X25519 identity's recipient; DUMPIO_END behind the last. */
 int dio_keys_recipient_text(const struct dio_keys *k, size_t i, char text[DIO_KEY_TEXT]);
 
+/* The i-th recipient as people know it; DUMPIO_END behind the last. */
+int dio_keys_seal_text(const struct dio_keys *k, size_t i, char text[DIO_KEY_TEXT]);
+
 /* ---- encrypted files ------------------------------------------------------------------------- */
 
 struct dio_age_facts {

@@ -233,6 +233,9 @@ expect 0 dumpconv $quick --to=kdump:none dump ref
 expect 0 dumpconv $quick --to=kdump:none --split=1M dump c.
 ok at_most 1048576 c.0??
 ok cmp -s ref <(cat c.0??)
+image() { sed -n '/"image"/,/}/s/.*"sha256": "\([0-9a-f]*\)".*/\1/p' "$@" | head -1; }
+ok equal "$(image c..manifest.json)" "$want" # the memory, without another pass over it
+ok equal "$(dumpverify --digest -q --set c.0?? | cut -d' ' -f1)" "$(image c..manifest.json)"
 expect 0 dumpmerge $quick c.* joined
 ok cmp -s ref joined
 expect 0 dumpfilter $quick -d 31 --split=1M dump f.
@@ -254,6 +257,8 @@ expect 0 dumpconv $quick --to=elf --split=2M --encrypt-to="$me" dump a.elf.zst
 expect 0 sha256sum -c --quiet a.elf.zst.sha256
 ok not grep -qE 'elf"|zstd|OSRELEASE|DUMPIO' a.elf.zst.manifest.json
 ok sh -c 'dumpcrypt -d -i key a.elf.zst.manifest.json.age | grep -q elf'
+ok equal "$(dumpcrypt -d -i key a.elf.zst.manifest.json.age | image)" "$want"
+ok not grep -q "$want" a.elf.zst.manifest.json
 ok equal "$(digest --set -i key a.elf.zst0??)" "$want"
 expect 0 dumpmerge $quick a.elf.zst* joined.age
 ok equal "$(digest -i key joined.age)" "$want"

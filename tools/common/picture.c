@@ -162,20 +162,21 @@ static void svg_title(struct picture *p, const char *title)
 
 /* ---- both ------------------------------------------------------------------------------------ */
 
-bool picture_start(struct picture *p, FILE *to, bool svg, int width, int height,
+bool picture_start(struct picture *p, FILE *to, enum picture_kind kind, int width, int height,
                    const char *title)
 {
-    *p = (struct picture){.to = to, .svg = svg, .width = width, .height = height};
-    if (!svg) {
+    *p = (struct picture){.to = to, .svg = kind != PICTURE_PNG, .width = width, .height = height};
+    if (!p->svg) {
         place_of(p, WHITE);
         p->pixels = calloc((size_t)width, (size_t)height);
         if (!p->pixels)
             errno = ENOMEM;
         return p->pixels != NULL;
     }
-    fprintf(to, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
-                "<svg xmlns=\"http://www.w3.org/2000/svg\" version=\"1.1\" width=\"%d\" "
-                "height=\"%d\" viewBox=\"0 0 %d %d\" font-family=\"%s\">\n",
+    fprintf(to, "%s width=\"%d\" height=\"%d\" viewBox=\"0 0 %d %d\" font-family=\"%s\">\n",
+            kind == PICTURE_SVG_INLINE ? "<svg"
+                                       : "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
+                                         "<svg xmlns=\"http://www.w3.org/2000/svg\" version=\"1.1\"",
             width, height, width, height, FONT);
     svg_title(p, title);
     fprintf(to, "\n<rect width=\"%d\" height=\"%d\" fill=\"#fff\"/>\n", width, height);

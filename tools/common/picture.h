@@ -9,6 +9,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
+/* SVG_INLINE: for the inside of an HTML page, which gives it its namespace. */
+enum picture_kind { PICTURE_PNG, PICTURE_SVG, PICTURE_SVG_INLINE };
 enum picture_anchor { ANCHOR_START, ANCHOR_MIDDLE, ANCHOR_END };
 
 struct picture {
@@ -21,7 +23,7 @@ struct picture {
 };
 
 /* Colors are 0xRRGGBB. `title` is the document's. False: no memory. */
-bool picture_start(struct picture *p, FILE *to, bool svg, int width, int height,
+bool picture_start(struct picture *p, FILE *to, enum picture_kind kind, int width, int height,
                    const char *title);
 /* `tip` (NULL = none) appears under the pointer; SVG only. */
 void picture_rect(struct picture *p, int x, int y, int width, int height, uint32_t rgb,

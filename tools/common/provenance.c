@@ -45,7 +45,7 @@ char *lines_end(struct lines *t)
 void provenance_options(char *buf, size_t size, int argc, char **argv)
 {
     static const char *const files[] = {"--vmlinux", "--vmcoreinfo", "--output", "--identity",
-                                        "--encrypt-to", "--sign", "-x", "-i", "-o"};
+                                        "--encrypt-to", "--sign", "--scan", "-x", "-i", "-o"};
     size_t n = 0;
     *buf = '\0';
     for (int i = 1; i < argc; i++) {
@@ -79,4 +79,16 @@ void provenance_input(struct lines *t, const struct dumpio_info *i)
         lines_add(t, "input.build_id=%s\n", i->build_id);
     if (i->crash_sec != DUMPIO_UNKNOWN_TIME)
         lines_add(t, "input.crash_time=%lld\n", (long long)i->crash_sec);
+}
+
+void provenance_classes(struct lines *t, const struct dumpio_classes_info *c,
+                        const struct dumpio_filter *f)
+{
+    for (unsigned k = 0; k < DUMPIO_CLASSES; k++)
+        if (c->held[k])
+            lines_add(t, "pages.%s=%llu %s\n", dumpio_class_name((enum dumpio_class)k),
+                      (unsigned long long)c->held[k],
+                      f->exclude & DUMPIO_BIT(k) ? "left out" : "kept");
+    if (*c->unknown_why)
+        lines_add(t, "unknown=%s\n", c->unknown_why);
 }

@@ -27,6 +27,9 @@ void provenance_options(char *buf, size_t size, int argc, char **argv);
 
 /* tool=, options= */
 void provenance_tool(struct lines *t, const char *tool, const char *options);
+/* pages.CLASS= of what the dump holds, and whether the filter keeps it */
+void provenance_classes(struct lines *t, const struct dumpio_classes_info *c,
+                        const struct dumpio_filter *f);
 /* input.format=, input.size= and what tells this dump from others */
 void provenance_input(struct lines *t, const struct dumpio_info *i);
 

@@ -70,6 +70,13 @@ DUMPIO_API int dumpio_keys_recipient_text(const struct dumpio_keys *keys, size_t
                                           char text[DUMPIO_KEY_TEXT]);
 
 /*
+ * The i-th recipient as people know it: "age1...", "ssh-ed25519 SHA256:...", "ssh-rsa SHA256:...",
+ * "a passphrase". 0, or DUMPIO_END behind the last.
+ */
+DUMPIO_API int dumpio_keys_seal_text(const struct dumpio_keys *keys, size_t i,
+                                     char text[DUMPIO_KEY_TEXT]);
+
+/*
  * Write a new identity to a file that its owner alone may read, "-" = standard output; its
  * recipient goes to `recipient`.
  */

@@ -66,6 +66,7 @@ struct dumpio_manifest_part {
     const char *name, *path;   /* as it says; where the file is to be */
     uint64_t size;
     uint64_t start, end;       /* split by memory: physical, [start, end); else 0, 0 */
+    unsigned char sha256[DUMPIO_DIGEST_SIZE]; /* of the file, as it says */
 };
 DUMPIO_API struct dumpio_manifest_part dumpio_manifest_part(const struct dumpio_manifest *m,
                                                             size_t i);

@@ -36,6 +36,8 @@ struct dumpio_split_result {
     uint32_t parts;
     uint64_t bytes;      /* of all parts */
     struct dumpio_convert_result dump; /* of a dump: what one conversion would say */
+    int has_image;       /* a conversion by BYTES: the image digest of what was written */
+    unsigned char image[DUMPIO_DIGEST_SIZE];
 };
 
 /*
