@@ -81,7 +81,7 @@ static int split(struct request *r, char **paths, int n)
     r->split.convert = &r->out.convert;
     const struct sandbox s = {.inputs = (const char *const *)paths, .n_inputs = (size_t)n,
                               .output = r->split.name ? r->split.name : r->split.prefix,
-                              .crypto = true};
+                              .beside = true, .crypto = true};
     sandbox_enter(&r->ui, &s);
     int rc = dumpio_split((const char *const *)paths, (size_t)n, &r->split, &result, &r->ui.env,
                           &err);

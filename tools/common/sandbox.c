@@ -56,8 +56,14 @@ static void allow_output(const struct landlock *l, const char *path)
 /* What libraries and the system's own reporting go on opening. */
 static void allow_system(const struct landlock *l)
 {
+    static const char *const files[] = {
+        "/sys/devices/system/cpu/online",   /* how many threads? */
+        "/proc/sys/vm/overcommit_memory",   /* malloc: may memory be given back? */
+        "/etc/localtime",                   /* strftime, for UTC as well */
+    };
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+        allow_file(l, files[i], LANDLOCK_READ);
     allow_file(l, "/dev/null", LANDLOCK_TALK);
-    allow_file(l, "/sys/devices/system/cpu/online", LANDLOCK_READ); /* how many threads? */
 #ifdef DUMPIO_SANITIZED /* a sanitizer looks at the process, and at programs to name what it found */
     static const char *const folders[] = {"/proc", "/usr", "/lib", "/lib64"};
     for (size_t i = 0; i < sizeof folders / sizeof *folders; i++)
