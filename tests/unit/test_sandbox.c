@@ -219,6 +219,8 @@ static void denied_calls(void)
     CHECK_EQ(ERRNO(connect(0, NULL, 0)), EPERM);
     CHECK_EQ(ERRNO(unshare(CLONE_NEWUSER)), EPERM);
     CHECK_EQ(ERRNO(kill(getppid(), 0)), EPERM);
+    CHECK_EQ(ERRNO(kill(getpid(), 0)), 0);
+    CHECK_EQ(ERRNO(kill(-1, 0)), EPERM);
     CHECK_EQ(ERRNO(syscall(SYS_tgkill, getppid(), getppid(), 0)), EPERM);
     CHECK_EQ(ERRNO(syscall(SYS_bpf, 0, NULL, 0)), EPERM);
     CHECK_EQ(ERRNO(syscall(SYS_mount, "a", "b", "c", 0, NULL)), EPERM);

@@ -56,7 +56,7 @@ static const struct { uint32_t first, last; } ranges[] = {
 static const uint32_t refused[] = {
     /* programs and processes (threads: see below) */
     SYS_execve, SYS_execveat, SYS_kcmp, SYS_process_vm_readv, SYS_process_vm_writev, SYS_setns,
-    SYS_unshare, SYS_personality, SYS_kill, SYS_rt_sigqueueinfo, SYS_rt_tgsigqueueinfo,
+    SYS_unshare, SYS_personality, SYS_rt_sigqueueinfo, SYS_rt_tgsigqueueinfo,
 #ifdef SYS_fork
     SYS_fork, SYS_vfork,
 #endif
@@ -168,10 +168,10 @@ static void add_threads(struct program *p)
     end(p, SECCOMP_RET_ERRNO, ENOSYS);
 }
 
-/* raise() is for this process. */
-static void add_signals(struct program *p)
+/* A signal is for this process: raise(), abort(). */
+static void add_signals(struct program *p, uint32_t call)
 {
-    unless(p, BPF_JEQ, SYS_tgkill, 4);
+    unless(p, BPF_JEQ, call, 4);
     load_argument(p, 0);
     p->code[p->n++] = (struct sock_filter){BPF_JMP | BPF_JEQ | BPF_K, 1, 0, (uint32_t)getpid()};
     end(p, SECCOMP_RET_ERRNO, EPERM);
@@ -212,7 +212,8 @@ bool seccomp_enter(void)
     struct program p = {.n = 0};
     add_interface(&p);
     add_threads(&p);
-    add_signals(&p);
+    add_signals(&p, SYS_kill);
+    add_signals(&p, SYS_tgkill);
     add_terminal(&p);
     add_refused(&p);
     struct sock_fprog f = {p.n, p.code};
