@@ -5,6 +5,7 @@
 #include "common/json.h"
 #include "common/output.h"
 #include "common/provenance.h"
+#include "common/sandbox.h"
 #include "common/split.h"
 #include "tools.h"
 
@@ -210,6 +211,10 @@ static int dumpconv_main(int argc, char **argv)
         r.ui.open.from = "raw";
     r.out.convert.force = r.ui.force;
 
+    const struct sandbox s = {.inputs = (const char *const *)operands, .n_inputs = (size_t)n,
+                              .output = path, .crypto = output_uses_crypto(&r.out) ||
+                                                        split_wanted(&r.split)};
+    sandbox_enter(&r.ui, &s);
     struct dumpio_dump *d = NULL;
     struct dumpio_error err = {0};
     if (dumpio_open(&d, (const char *const *)operands, (size_t)n, &r.ui.open, &r.ui.env, &err))

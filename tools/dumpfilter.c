@@ -4,6 +4,7 @@
  * makedumpfile as a core_collector.
  */
 #include "common/provenance.h"
+#include "common/sandbox.h"
 #include "dumpfilter.h"
 #include "tools.h"
 
@@ -347,6 +348,11 @@ static int open_and_filter(struct filter_request *r, const struct opt_parse *p, 
     if (!r->out.convert.format)
         output_format(&r->ui, &r->out, "kdump");
     r->out.convert.force = r->ui.force;
+    const struct sandbox s = {.inputs = (const char *const *)p->operands,
+                              .n_inputs = (size_t)p->n_operands, .output = r->dry_run ? NULL : out,
+                              .crypto = output_uses_crypto(&r->out) || r->input_digest ||
+                                        split_wanted(&r->split)};
+    sandbox_enter(&r->ui, &s);
     if (dumpio_open(&d, (const char *const *)p->operands, (size_t)p->n_operands, &r->ui.open,
                     &r->ui.env, &err))
         return ui_error(&r->ui, &err);

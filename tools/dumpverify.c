@@ -2,6 +2,7 @@
 /*
  * dumpverify: a verdict on one dump, a comparison of two, digests of many.
  */
+#include "common/sandbox.h"
 #include "dumpverify.h"
 #include "tools.h"
 
@@ -318,13 +319,18 @@ static int dumpverify_main(int argc, char **argv)
         return opt_usage_error(&spec, "an input is needed");
     if (allowed && (!use_manifest || want_digest || (p.n_operands != 1 && !set)))
         return opt_usage_error(&spec, "--signer is about the manifest of one dump");
+    bool one = !want_digest && (set || p.n_operands == 1);
+    const struct sandbox s = {.inputs = (const char *const *)p.operands,
+                              .n_inputs = (size_t)p.n_operands, .beside = one && use_manifest,
+                              .more = {allowed}, .crypto = true};
+    if (!want_digest && !one && p.n_operands != 2)
+        return opt_usage_error(&spec, "one or two inputs; --set takes several as one dump");
+    sandbox_enter(&ui, &s);
     if (want_digest)
         return digests(&ui, p.operands, p.n_operands, set);
-    if (set || p.n_operands == 1)
+    if (one)
         return verify_one(&ui, p.operands, p.n_operands, allowed, use_manifest);
-    if (p.n_operands == 2)
-        return compare(&ui, p.operands);
-    return opt_usage_error(&spec, "one or two inputs; --set takes several as one dump");
+    return compare(&ui, p.operands);
 }
 
 const struct tool tool_dumpverify = {&spec, dumpverify_main};

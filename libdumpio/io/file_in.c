@@ -248,20 +248,19 @@ static int temp_in(const char *dir)
     return fd;
 }
 
+const char *dumpio_tmpdir(const struct dumpio_env *env)
+{
+    const char *dir = env && env->tmpdir ? env->tmpdir : getenv("TMPDIR");
+    if (dir && *dir)
+        return dir;
+    return !access("/var/tmp", F_OK) ? "/var/tmp" : "/tmp"; /* an initramfs has no /var/tmp */
+}
+
 int dio_temp_fd(int *fd, const char **where, const struct dumpio_env *env,
                 struct dumpio_error *err)
 {
-    const char *dir = env ? env->tmpdir : NULL;
-    if (!dir)
-        dir = getenv("TMPDIR");
-    bool told = dir && *dir;
-    if (!told)
-        dir = "/var/tmp";
+    const char *dir = dumpio_tmpdir(env);
     *fd = temp_in(dir);
-    if (*fd < 0 && !told && errno == ENOENT) { /* an initramfs has no /var/tmp */
-        dir = "/tmp";
-        *fd = temp_in(dir);
-    }
     if (*fd < 0)
         return dio_fail_errno(err, errno, DUMPIO_NO_OFFSET,
                               "cannot make a temporary file in %s; TMPDIR names another place", dir);

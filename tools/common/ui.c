@@ -39,6 +39,8 @@ const struct opt ui_options[] = {
                                              "most N times its size (default 1000); 0 = any"},
     {UI_IDENTITY, "identity", "FILE", "open encrypted inputs with the identities in FILE; may be\n"
                                       "repeated. -i is the same where it means nothing else"},
+    {UI_NO_SANDBOX, "no-sandbox", NULL, "keep the right to open any file and to start programs, which\n"
+                                        "is otherwise given up before inputs are looked at"},
     {'h', "help", NULL, "this text"},
     {'V', "version", NULL, "version"},
     {0, NULL, NULL, NULL},
@@ -257,6 +259,7 @@ int ui_option(struct ui *ui, int id, const char *arg)
     case UI_ARCH: ui->open.arch = arg; return -1;
     case UI_PAGE_SIZE: return set_number(ui, "page-size", arg, 262144, &ui->open.page_size);
     case UI_MAX_EXPANSION: return set_expansion(ui, arg);
+    case UI_NO_SANDBOX: ui->no_sandbox = true; return -1;
     case 'i':
     case UI_IDENTITY: return add_identity(ui, arg);
     case 'h': opt_help(ui->spec); return ui_finish_stdout(ui, EXIT_WHOLE);

@@ -18,7 +18,7 @@ struct ui {
     struct dumpio_env env;
     int verbosity;             /* -1 quiet: errors and warnings of loss only; 0; 1 verbose */
     enum ui_progress progress;
-    bool json, force;
+    bool json, force, no_sandbox;
     const char *output;        /* -o */
     struct dumpio_open_options open;
     struct dumpio_keys *identities; /* behind open.keys; NULL = none */
@@ -32,7 +32,7 @@ extern const struct opt ui_options[];
 
 enum {
     UI_PROGRESS = 300, UI_NO_PROGRESS, UI_JSON, UI_FROM, UI_ARCH, UI_PAGE_SIZE, UI_IDENTITY,
-    UI_MAX_EXPANSION
+    UI_MAX_EXPANSION, UI_NO_SANDBOX
 };
 
 void ui_start(struct ui *ui, const struct opt_spec *spec);

@@ -82,6 +82,8 @@ struct dumpio_env {
 
 DUMPIO_API const char *dumpio_version(void);
 DUMPIO_API const char *dumpio_strerror(int status);
+/* The folder for temporary files: env's, $TMPDIR, /var/tmp, or /tmp where that is not there. */
+DUMPIO_API const char *dumpio_tmpdir(const struct dumpio_env *env);
 
 /* ---- what a dump says of itself ---------------------------------------------------------- */
 
