@@ -26,6 +26,8 @@ struct dio_conversion {
     struct dio_write_plan plan;
     struct dumpio_info info;    /* the input's, as far as the output shares it */
     char *provenance;
+    struct dumpio_partial *parts; /* malloc'ed: info.partials, where the output's pages are larger
+                                     than the input's */
     bool flattened;
     struct dio_map *redacted;   /* what the writer sees, when not what is written: redacting, or a
                                    part of a split set; else NULL */

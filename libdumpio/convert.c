@@ -300,6 +300,7 @@ void dio_conversion_release(struct dio_conversion *c)
     free(c->in_range);
     free(c->carried);
     free(c->provenance);
+    free(c->parts);
     dio_convert_manifest_free(&c->manifest);
 }
 

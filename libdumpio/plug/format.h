@@ -108,7 +108,7 @@ struct dio_write_plan {
     struct dio_map *map;              /* unit-granular; the writer may walk it in create */
     uint64_t end_addr;                /* end of the last run */
     uint64_t present_pages;           /* pages of `unit` in PRESENT and LOST runs */
-    const struct dumpio_partial *partials; /* ascending; pages not held whole (input's unit) */
+    const struct dumpio_partial *partials; /* ascending; pages of `unit` not held whole */
     uint32_t n_partials;
     const void *carried;              /* the carried model, NULL when nothing needs carrying */
     size_t carried_len;
