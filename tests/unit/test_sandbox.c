@@ -84,7 +84,7 @@ static void enter(const struct sandbox *s)
 /* Run it in a child; its failures are ours. */
 static void in_child(void (*test)(void))
 {
-    int status;
+    int status = -1;
     fflush(stdout);
     pid_t child = fork();
     if (!child) {
