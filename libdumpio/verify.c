@@ -85,10 +85,11 @@ static void tell_lost(struct verification *v)
     v->lost_run.start = v->lost_run.end = 0;
 }
 
+/* Reasons name a page's place in the file: of a range the first one is told, as conversions do. */
 static void join_lost(struct verification *v, uint64_t start, uint64_t end, const char *why)
 {
     bool open = v->lost_run.start < v->lost_run.end;
-    if (open && v->lost_run.end == start && !strcmp(v->lost_why, why)) {
+    if (open && v->lost_run.end == start) {
         v->lost_run.end = end;
         return;
     }

@@ -493,8 +493,8 @@ struct dumpio_verify_result {
 };
 
 /*
- * Decode every page. `lost` (may be NULL) is called for each unreadable range, ascending, with the
- * reason. Lost pages are no error of this call. `with_digest` 0 leaves the digest out.
+ * Decode every page. `lost` (may be NULL) is called for each unreadable range, ascending, with its
+ * first page's reason. Lost pages are no error of this call. `with_digest` 0 leaves the digest out.
  */
 DUMPIO_API int dumpio_verify(struct dumpio_dump *dump, int with_digest,
                              void (*lost)(void *user, const struct dumpio_run *run,
