@@ -14,10 +14,9 @@ int dio_transcoder_init(struct dio_transcoder *t, const struct dio_transcode *wh
     uint32_t in_unit = what->dump->info->unit;
     *t = (struct dio_transcoder){0};
     t->plain = malloc(in_unit > what->unit ? in_unit : what->unit);
-    t->packed = malloc(what->unit);
     if (what->codec)
         t->packer = what->codec->new_state(what->level);
-    if (!t->plain || !t->packed || (what->codec && !t->packer)) {
+    if (!t->plain || (what->codec && !t->packer)) {
         dio_transcoder_free(t, what);
         return dio_nomem(err, "a worker");
     }
@@ -30,7 +29,6 @@ void dio_transcoder_free(struct dio_transcoder *t, const struct dio_transcode *w
     if (t->packer)
         what->codec->free_state(t->packer);
     free(t->plain);
-    free(t->packed);
     *t = (struct dio_transcoder){0};
 }
 
@@ -95,16 +93,21 @@ static int emit(const struct dio_transcode *what, struct dio_transcoder *t, uint
     p->kind = DIO_DATA;
     tell_leaf(what, t->leaf, addr, plain);
     t->borrowed |= t->leaf && stays == IN_INPUT;
-    size_t len = 0;
-    if (what->codec)
-        len = what->codec->pack(t->packer, plain, what->unit, t->packed, what->unit - 1);
-    const uint8_t *from = len ? t->packed : plain;
-    if (!len)
-        len = what->unit;
-    else
-        p->codec = what->codec;
-    p->len = (uint32_t)len;
-    if (stays == IN_OUTPUT && from == plain) {
+    if (what->codec) {
+        uint8_t *room = dio_batch_alloc(out, what->unit);
+        if (!room)
+            return dio_nomem(err, "a batch");
+        size_t len = what->codec->pack(t->packer, plain, what->unit, room, what->unit - 1);
+        dio_batch_trim(out, room, len);
+        if (len) {
+            p->codec = what->codec;
+            p->len = (uint32_t)len;
+            p->data = room;
+            return 0;
+        }
+    }
+    p->len = what->unit;
+    if (stays == IN_OUTPUT) {
         p->data = plain;
         return 0;
     }
@@ -113,10 +116,10 @@ static int emit(const struct dio_transcode *what, struct dio_transcoder *t, uint
         p->data = plain;
         return 0;
     }
-    uint8_t *copy = dio_batch_alloc(out, len);
+    uint8_t *copy = dio_batch_alloc(out, what->unit);
     if (!copy)
         return dio_nomem(err, "a batch");
-    memcpy(copy, from, len);
+    memcpy(copy, plain, what->unit);
     p->data = copy;
     return 0;
 }

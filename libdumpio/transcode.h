@@ -26,7 +26,6 @@ struct dio_transcoder {
     struct dio_decoder decoder;
     void *packer;            /* codec state at `level` */
     uint8_t *plain;          /* DIO_SPAN_MAX + a unit, when units differ; one unit otherwise */
-    uint8_t *packed;         /* one output unit */
     struct dio_leaf *leaf;   /* NULL, or told of all output pages; started by the caller. Then
                                 pages that pass through are decoded too, and LOST if they cannot */
     bool borrowed;           /* output pages of the window at hand point into its input pages */
