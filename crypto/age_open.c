@@ -361,7 +361,7 @@ int dio_age_open(struct dio_bytes **out, struct dio_bytes *below, const struct d
     struct age_in *a = calloc(1, sizeof *a);
     if (!a)
         return dio_nomem(err, "an encrypted file");
-    a->b = (struct dio_bytes){&age_ops, 0, below->name, below->truncated};
+    a->b = (struct dio_bytes){&age_ops, 0, below->name, below->truncated, 0};
     a->below = below;
     pthread_mutex_init(&a->lock, NULL);
     rc = open_payload(a, header, file_key, err);

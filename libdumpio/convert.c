@@ -35,7 +35,11 @@ struct worker {
 static int job_plan(void *ctx, void *job, struct dumpio_error *err)
 {
     struct dio_conversion *c = ctx;
-    return dio_windows_next(&c->windows, &((struct job *)job)->window, err);
+    struct job *j = job;
+    int rc = dio_windows_next(&c->windows, &j->window, err);
+    if (!rc && c->transcode.fetched) /* from a stream: in order */
+        rc = dio_transcode_fetch(&c->transcode, &j->window, j->in, err);
+    return rc;
 }
 
 static int job_work(void *ctx, void *worker, void *job, struct dumpio_error *err)
@@ -48,11 +52,12 @@ static int job_work(void *ctx, void *worker, void *job, struct dumpio_error *err
         w->transcoder.leaf = dio_image_part_begin(&j->part, j->window.pieces[0].start);
     if (w->hash && !w->transcoder.leaf)
         return dio_nomem(err, "a leaf");
-    int rc = dio_transcode_window(&c->transcode, &w->transcoder, &j->window, w->in, j->out,
-                                  &j->passed, err);
+    bool fetched = c->transcode.fetched;
+    int rc = dio_transcode_window(&c->transcode, &w->transcoder, &j->window,
+                                  fetched ? j->in : w->in, j->out, &j->passed, err);
     if (!rc && w->hash)
         rc = dio_image_part_end(&j->part, &c->manifest.image, j->window.split, w->hash, err);
-    if (w->transcoder.borrowed) {
+    if (w->transcoder.borrowed && !fetched) {
         struct dio_batch *in = w->in;
         w->in = j->in;
         j->in = in;
@@ -263,7 +268,11 @@ static int write_all(struct dio_conversion *c, struct dumpio_error *err)
         rc = c->target->create(&c->writer, c->out, &c->plan, c->env, err);
     dio_map_rewind(c->windows.map); /* the same as the writer's, or beside it */
     if (!rc)
+        rc = dio_stream_start(c->dump, err);
+    if (!rc)
         rc = run(c, err);
+    if (!rc)
+        rc = dio_stream_end(c->dump, err);
     if (rc == DUMPIO_E_CANCELLED && c->options->keep_partial)
         rc = leave_rest(c, err);
     if (!rc)
