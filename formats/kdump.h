@@ -116,6 +116,11 @@ int dio_kdump_new(struct dio_kdump **out, const struct dio_input *in,
 int dio_kdump_tables(struct dio_kdump *d, struct dumpio_info *info, const struct dumpio_env *env,
                      struct dumpio_error *err);
 void dio_kdump_close(void *self);
+/*
+ * Of a forward source: can the pages be fetched in order? What they share with pages far before
+ * them is kept when it passes. DUMPIO_E_UNSUPPORTED, _LIMIT: no.
+ */
+int dio_kdump_check_order(struct dio_kdump *d, struct dumpio_error *err);
 
 /* Sort the parts and check that they are one set. */
 int dio_kdump_check_set(struct dio_kdump *d, const struct dumpio_env *env,

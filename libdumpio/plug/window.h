@@ -35,6 +35,11 @@ const uint8_t *dio_window_head(const struct dio_bytes *b, size_t *len, bool *end
 void dio_window_settle(struct dio_bytes *b);
 /* While `kept`, closing it does nothing: what stands on it is taken down. */
 void dio_window_keep(struct dio_bytes *b, bool kept);
+/*
+ * Keep [off, off + len) when it passes. While all stays, before dio_window_let_go; the bytes count
+ * as the head's. len is at most a page.
+ */
+int dio_window_pin(struct dio_bytes *b, uint64_t off, uint32_t len, struct dumpio_error *err);
 /* Let the head grow by so much. */
 void dio_window_grow(struct dio_bytes *b, uint64_t more);
 /*
