@@ -13,6 +13,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define LOST_NOTES_MAX 16 /* ranges named before "and more" */
 
@@ -273,6 +274,7 @@ static int write_all(struct dio_conversion *c, struct dumpio_error *err)
         rc = run(c, err);
     if (!rc)
         rc = dio_stream_end(c->dump, err);
+    memcpy(c->info.uts, c->dump->info->uts, sizeof c->info.uts); /* of a stream: it has passed */
     if (rc == DUMPIO_E_CANCELLED && c->options->keep_partial)
         rc = leave_rest(c, err);
     if (!rc)

@@ -7,6 +7,7 @@
 #include "io/io.h"
 #include "model_core.h"
 #include "plug/window.h"
+#include "stream_uts.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,6 +26,7 @@ struct dio_stream {
     struct dio_bytes *below; /* under the containers */
     struct dumpio_env env;   /* the caller's */
     struct kept_note *notes, **last;
+    struct dio_uts_watch *uts; /* NULL: they are known, or nobody wants them */
     bool forward, started;
 };
 
@@ -94,7 +96,7 @@ int dio_stream_begin(struct dumpio_dump *d, int fd, struct dumpio_error *err)
 }
 
 /* Why the result would not be the same as from a file; NULL: it would be. */
-static const char *missing_memory(const struct dumpio_dump *d)
+static const char *missing_memory(struct dumpio_dump *d)
 {
     const struct dumpio_info *i = d->info;
     const struct dio_format *to = dio_format_by_name(d->options.forward);
@@ -103,7 +105,10 @@ static const char *missing_memory(const struct dumpio_dump *d)
         return "virtual addresses for the output are in the kernel's page tables";
     if (holds && !i->vmcoreinfo_len)
         return "VMCOREINFO, which the file does not have, is in the memory";
-    if ((holds & DIO_HOLDS_UTS) && !*i->uts[DUMPIO_SYSNAME] && !*i->uts[DUMPIO_KVERSION])
+    bool named = *i->uts[DUMPIO_SYSNAME] || *i->uts[DUMPIO_KVERSION];
+    if ((holds & DIO_HOLDS_UTS) && !named && !d->stream->uts)
+        d->stream->uts = dio_uts_watch_new(i);
+    if ((holds & DIO_HOLDS_UTS) && !named && !d->stream->uts)
         return "the system's names, which the file does not have, are in the memory";
     return NULL;
 }
@@ -193,8 +198,10 @@ int dio_stream_settle(struct dumpio_dump *d, int rc, struct dumpio_error *err)
 
 void dio_stream_free(struct dumpio_dump *d)
 {
-    if (d->stream)
+    if (d->stream) {
         release_notes(d, false);
+        dio_uts_watch_free(d->stream->uts);
+    }
     free(d->stream);
     d->stream = NULL;
 }
@@ -221,6 +228,12 @@ int dio_stream_check(const struct dumpio_dump *d, struct dumpio_error *err)
     return dio_stream_forward(d) ? dio_window_failed(d->parts[0], err) : 0;
 }
 
+int dio_stream_see(struct dumpio_dump *d, struct dio_batch *batch, struct dumpio_error *err)
+{
+    struct dio_uts_watch *uts = dio_stream_forward(d) ? d->stream->uts : NULL;
+    return uts ? dio_uts_watch_see(uts, batch, d->info->unit, err) : 0;
+}
+
 int dio_stream_end(struct dumpio_dump *d, struct dumpio_error *err)
 {
     if (!dio_stream_forward(d))
@@ -232,7 +245,7 @@ int dio_stream_end(struct dumpio_dump *d, struct dumpio_error *err)
         rc = dio_window_drain(d->stream->below, err);
     if (!rc && d->parts[0]->truncated)
         dio_model_info(d->model)->truncated = 1;
-    return rc;
+    return rc || !d->stream->uts ? rc : dio_uts_watch_end(d->stream->uts, d, err);
 }
 
 int dio_stream_refuse(const struct dumpio_dump *d, const char *what, struct dumpio_error *err)

@@ -11,6 +11,7 @@
 
 struct dumpio_dump;
 struct dio_stream;
+struct dio_batch;
 
 /* ---- opening --------------------------------------------------------------------------------- */
 
@@ -40,6 +41,8 @@ bool dio_stream_forward(const struct dumpio_dump *d);
 int dio_stream_start(struct dumpio_dump *d, struct dumpio_error *err);
 /* After each fetch: did the source fail, which a format would take for lost pages? */
 int dio_stream_check(const struct dumpio_dump *d, struct dumpio_error *err);
+/* Let it see the pages that were fetched, in order. */
+int dio_stream_see(struct dumpio_dump *d, struct dio_batch *batch, struct dumpio_error *err);
 /* All was fetched: the rest is read and looked at, so that what is proved there is proved. */
 int dio_stream_end(struct dumpio_dump *d, struct dumpio_error *err);
 /* For what reads at random, `what`: DUMPIO_E_ARG. */

@@ -313,7 +313,7 @@ int dio_transcode_fetch(const struct dio_transcode *what, const struct dio_windo
             rc = dio_stream_check(d, err);
         done = end;
     }
-    return rc;
+    return rc ? rc : dio_stream_see(d, in, err);
 }
 
 /* The pages of [start, end): those that came with the window, or fetched. */

@@ -102,7 +102,8 @@ struct dio_split {
 };
 
 struct dio_write_plan {
-    const struct dumpio_info *info;   /* of the input */
+    const struct dumpio_info *info;   /* of the input. From a stream the system's names come with
+                                         the pages: they are there at `finish` */
     uint32_t unit;                    /* page size to write, bytes; = info->page_size */
     const struct dio_codec *codec;    /* for pages; NULL = plain */
     int level;
