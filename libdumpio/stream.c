@@ -163,13 +163,20 @@ static int go_on(struct dumpio_dump *d, int rc)
     return 0;
 }
 
+/* Could the dump be opened at random after it could not in order? */
+static bool worth_a_spool(int rc)
+{
+    return rc == DUMPIO_E_UNSUPPORTED || rc == DUMPIO_E_LIMIT || rc == DUMPIO_E_CORRUPT ||
+           rc == DUMPIO_E_TRUNCATED || rc == DUMPIO_E_LOST;
+}
+
 int dio_stream_settle(struct dumpio_dump *d, int rc, struct dumpio_error *err)
 {
     struct dio_stream *s = d->stream;
     struct dumpio_error why = {0};
     size_t len;
     bool ended;
-    if (rc == DUMPIO_E_FORMAT || rc == DUMPIO_E_NOMEM || rc == DUMPIO_E_CANCELLED)
+    if (rc && !worth_a_spool(rc))
         return go_on(d, rc);
     if (rc)
         why = err ? *err : why;
