@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HEAD_SHARE 4u               /* of the memory limit, for what is kept of a stream's start */
+#define HEAD_SHARE 3u               /* of the memory limit, for what is kept of a stream's start */
 #define LOOK_AHEAD (8u << 20)       /* for the pages that are looked at before they are converted */
 
 struct kept_note {

@@ -191,6 +191,8 @@ static int passing_more(void *ctx, uint8_t *buf, size_t room, size_t *got, int *
         enum dio_step what = DIO_STEP_MORE;
         struct dumpio_error e = {0};
         int rc = p->ops->step(p->ctx, &p->in, buf, room, got, &what, &e);
+        if (rc && dio_window_failed(p->in.below, err)) /* not ours: it is no cut of this one */
+            return rc;
         if (rc)
             dio_context(&e, rc, "%s at 0x%llx", p->ops->unit, (unsigned long long)p->unit);
         if (rc == DUMPIO_E_TRUNCATED) {
