@@ -40,6 +40,8 @@ static int job_plan(void *ctx, void *job, struct dumpio_error *err)
     int rc = dio_windows_next(&c->windows, &j->window, err);
     if (!rc && c->transcode.fetched) /* from a stream: in order */
         rc = dio_transcode_fetch(&c->transcode, &j->window, j->in, err);
+    if (rc == DUMPIO_E_CANCELLED)
+        c->stalled_at = j->window.pieces[0].start;
     return rc;
 }
 
@@ -109,6 +111,7 @@ static int job_place(void *ctx, void *job, struct dumpio_error *err)
     int rc = dio_tick(&c->ticker, 0, err); /* before: what is placed must be stored too */
     if (rc) {
         c->stopped_at = j->window.pieces[0].start;
+        c->stopped = true;
         return rc;
     }
     if (j->window.pieces[0].kind == DUMPIO_LOST)
@@ -239,6 +242,8 @@ static int leave_rest(struct dio_conversion *c, struct dumpio_error *err)
 {
     struct dumpio_run run;
     int rc;
+    if (!c->stopped) /* all that was planned is placed */
+        c->stopped_at = c->stalled_at;
     dio_map_rewind(c->plan.map);
     while (!(rc = dio_map_next(c->plan.map, &run, err))) {
         if (run.end <= c->stopped_at || run.kind == DUMPIO_EXCLUDED)
@@ -332,7 +337,7 @@ int dio_convert_to(struct dumpio_dump *dump, const struct dio_convert_place *whe
     struct dio_conversion c = {.dump = dump, .env = env, .options = options, .where = where,
                            .range = where->range,
                            .digest = options->manifest || where->contents,
-                           .ticker = {.env = env}};
+                           .ticker = {.env = dio_stream_env(dump, env)}};
     c.target = options->format ? dio_format_by_name(options->format) : NULL;
     if (!c.target || !c.target->create)
         return dio_fail(err, DUMPIO_E_ARG, DUMPIO_NO_OFFSET, "%s is no format that can be written",

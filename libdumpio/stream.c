@@ -9,7 +9,7 @@
 #include "plug/window.h"
 #include "stream_uts.h"
 
-#include <stdio.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,6 +25,10 @@ struct kept_note {
 struct dio_stream {
     struct dio_bytes *below; /* under the containers */
     struct dumpio_env env;   /* the caller's */
+    struct dumpio_env work;  /* of who reads: the same, with progress under the lock */
+    const struct dumpio_env *reader; /* behind `work`: as it was given */
+    pthread_mutex_t lock;    /* the source asks whether to stop, while workers tell how far they are */
+    struct dumpio_progress told;
     struct kept_note *notes, **last;
     struct dio_uts_watch *uts; /* NULL: they are known, or nobody wants them */
     bool forward, started;
@@ -86,6 +90,7 @@ int dio_stream_begin(struct dumpio_dump *d, int fd, struct dumpio_error *err)
         dio_bytes_close(b);
         return dio_nomem(err, "a stream");
     }
+    pthread_mutex_init(&d->stream->lock, NULL);
     d->stream->below = d->parts[0] = b;
     d->stream->last = &d->stream->notes;
     d->stream->env = d->env;
@@ -208,6 +213,7 @@ void dio_stream_free(struct dumpio_dump *d)
     if (d->stream) {
         release_notes(d, false);
         dio_uts_watch_free(d->stream->uts);
+        pthread_mutex_destroy(&d->stream->lock);
     }
     free(d->stream);
     d->stream = NULL;
@@ -218,6 +224,46 @@ void dio_stream_free(struct dumpio_dump *d)
 bool dio_stream_forward(const struct dumpio_dump *d)
 {
     return d->stream && d->stream->forward;
+}
+
+static int locked_progress(void *user, const struct dumpio_progress *p)
+{
+    struct dio_stream *s = ((struct dumpio_dump *)user)->stream;
+    pthread_mutex_lock(&s->lock);
+    if (p)
+        s->told = *p;
+    int stop = s->reader->progress(s->reader->user, &s->told);
+    pthread_mutex_unlock(&s->lock);
+    return stop;
+}
+
+/* The source's: it has come no further than was told, but the caller may want to stop. */
+static int stalled(void *user, const struct dumpio_progress *p)
+{
+    (void)p;
+    return locked_progress(user, NULL);
+}
+
+static void pass_note(void *user, enum dumpio_level level, const char *text)
+{
+    const struct dumpio_env *env = &((struct dumpio_dump *)user)->stream->env;
+    env->note(env->user, level, text);
+}
+
+const struct dumpio_env *dio_stream_env(struct dumpio_dump *d, const struct dumpio_env *env)
+{
+    struct dio_stream *s = d->stream;
+    if (!dio_stream_forward(d) || !env || !env->progress)
+        return env;
+    s->reader = env;
+    s->work = *env;
+    s->work.user = d;
+    s->work.note = NULL;
+    s->work.progress = locked_progress;
+    d->env.user = d;
+    d->env.note = s->env.note ? pass_note : NULL;
+    d->env.progress = stalled;
+    return &s->work;
 }
 
 int dio_stream_start(struct dumpio_dump *d, struct dumpio_error *err)

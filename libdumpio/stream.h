@@ -37,6 +37,12 @@ void dio_stream_free(struct dumpio_dump *d);
 /* Is the memory to be read once, in order, by one thread at a time? */
 bool dio_stream_forward(const struct dumpio_dump *d);
 
+/*
+ * What to tell the progress to, in place of env: a stream that stalls asks it as well whether to stop,
+ * and one at a time does so. For a ticker; notes go to env.
+ */
+const struct dumpio_env *dio_stream_env(struct dumpio_dump *d, const struct dumpio_env *env);
+
 /* That one reading begins; all of these are 0 for every other dump. */
 int dio_stream_start(struct dumpio_dump *d, struct dumpio_error *err);
 /* After each fetch: did the source fail, which a format would take for lost pages? */

@@ -206,7 +206,7 @@ int dio_verify(struct dumpio_dump *dump, int with_digest, const struct dio_verif
                struct dumpio_error *err)
 {
     struct verification v = {.dump = dump, .digest = with_digest, .hear = hear,
-                             .result = result, .ticker = {.env = env}};
+                             .result = result, .ticker = {.env = dio_stream_env(dump, env)}};
     *result = (struct dumpio_verify_result){0};
     v.root = dio_sha256_new();
     int rc = v.root ? survey(&v, err) : dio_nomem(err, "a digest");

@@ -41,7 +41,7 @@ int dio_spool(struct dio_bytes **out, int fd, const uint8_t *head, size_t head_l
 
 /*
  * The stream as a forward source (plug/window.h) that keeps up to head_max bytes of its start. Takes
- * fd in every case. env (borrowed as long as it lives) hears of the progress of opening.
+ * fd in every case. env (borrowed as long as it lives) is asked whether to stop.
  */
 int dio_stream_source(struct dio_bytes **out, int fd, uint64_t head_max,
                       const struct dumpio_env *env, struct dumpio_error *err);

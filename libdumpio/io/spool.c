@@ -148,14 +148,6 @@ static int stream_more(void *ctx, uint8_t *buf, size_t room, size_t *got, int *t
     return read_stream(ctx, buf, room, got, err);
 }
 
-/* From now on those who read tell how far they are. */
-static int stream_let_go(void *ctx, struct dumpio_error *err)
-{
-    (void)err;
-    ((struct stream *)ctx)->ticker.env = NULL;
-    return 0;
-}
-
 static void stream_close(void *ctx)
 {
     struct stream *in = ctx;
@@ -164,7 +156,7 @@ static void stream_close(void *ctx)
     free(in);
 }
 
-static const struct dio_window_ops stream_ops = {stream_more, stream_let_go, stream_close};
+static const struct dio_window_ops stream_ops = {stream_more, NULL, stream_close};
 
 int dio_stream_source(struct dio_bytes **out, int fd, uint64_t head_max,
                       const struct dumpio_env *env, struct dumpio_error *err)

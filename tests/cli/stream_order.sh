@@ -72,6 +72,25 @@ rm -f file.out
     TMPDIR=nowhere dumpverify --digest - >out 2>err
 ok [ "$(cut -d ' ' -f 1 out)" = "$(digest in.kdump)" ]
 
+# A stream that stalls can be left: what has come is kept
+mkfifo slow
+for threads in 1 3; do
+    (head -c 100000000 in.elf; exec sleep 20) >slow &
+    feeder=$!
+    dumpconv -q -T $threads --no-sync --keep-partial --to=kdump:lzo - -f part.out <slow 2>err &
+    run=$!
+    sleep 1.5
+    kill -TERM $run
+    wait $run
+    ok [ $? = 3 ]
+    ok kill $feeder # still there: its end was not waited for
+    wait $feeder 2>/dev/null
+    expect 0 dumpinfo --quick part.out
+    has out INCOMPLETE
+    ok [ "$(stat -c %s part.out)" -gt 5000000 ]
+done
+rm -f part.out
+
 # ---- containers -----------------------------------------------------------------------------------
 expect 0 dumpconv -q --no-sync --to=kdump:zstd in.kdump want.out
 dumpcrypt keygen -o id 2>/dev/null
