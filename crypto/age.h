@@ -104,7 +104,7 @@ bool dio_age_geometry(uint64_t sealed, uint64_t *chunks, size_t *last);
 int dio_age_start(struct dio_bytes *below, const struct dio_layer_options *o, uint8_t **key,
                   uint64_t *start, struct dumpio_error *err);
 
-/* ---- layers (age_open.c, age_forward.c, age_create.c) ------------------------------------------------------- */
+/* ---- layers (age_open.c, age_forward.c, age_create.c) ---------------------------------------- */
 
 int dio_age_open(struct dio_bytes **out, struct dio_bytes *below, const struct dio_layer_options *o,
                  const struct dumpio_env *env, struct dumpio_error *err);

@@ -13,7 +13,7 @@
 
 #define DEADLINE_NS 700000000L /* to end by itself; the rest of a second is for the exit */
 
-static atomic_int interrupted, asked, has_deadline; /* lock-free: handlers and every thread use them */
+static atomic_int interrupted, asked, has_deadline; /* lock-free: for handlers and all threads */
 static timer_t deadline;
 
 /* Nothing is left but the signal. */
