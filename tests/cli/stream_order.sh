@@ -134,7 +134,7 @@ dumpconv -q --to=elf cut.kdump - 2>/dev/null | cat >marked.elf
 piped 1 marked.elf dumpconv -q --no-sync --to=raw - pipe.out
 has err "marks of pages that were lost"
 ok [ ! -e pipe.out ]
-cat marked.elf | dumpconv -q --spool --no-sync --to=raw - pipe.out
+cat marked.elf | dumpconv -q --spool --no-sync --to=raw - pipe.out 2>/dev/null
 ok [ "${PIPESTATUS[1]}" = 3 ]
 rm -f marked.elf cut.kdump ./*.out
 
