@@ -43,7 +43,9 @@ struct dio_conversion {
     struct dio_share_key *share; /* NULL: identical pages are stored anew */
     struct dio_ticker ticker;
     struct dumpio_convert_result result;
+    bool stopped;           /* by the progress function, while placing; else a stream stalled */
     uint64_t stopped_at;    /* address of the first page that was not placed, when stopped */
+    uint64_t stalled_at;    /* likewise, as planning knows it */
     struct dumpio_run lost; /* the lost range at hand, start == end: none */
     char lost_why[200];
     unsigned lost_notes;

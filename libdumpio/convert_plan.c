@@ -27,6 +27,10 @@ static int input_codec(struct dio_conversion *c, const struct dio_codec **codec,
     int rc = b ? 0 : dio_nomem(err, "a batch");
     uint32_t unit = c->dump->info->unit;
     *codec = NULL;
+    if (!c->dump->format->codecs) { /* plain, all of them */
+        dio_batch_free(b);
+        return 0;
+    }
     dio_map_rewind(ws.map);
     for (int tries = 0; !rc && !*codec && tries < 8; tries++) {
         rc = dio_windows_next(&ws, &w, err);
@@ -36,6 +40,8 @@ static int input_codec(struct dio_conversion *c, const struct dio_codec **codec,
             dio_batch_reset(b);
             uint64_t start = w.pieces[i].start & ~(uint64_t)(unit - 1);
             rc = c->dump->format->fetch(c->dump->self, start, start + unit, b, err);
+            if (!rc)
+                rc = dio_stream_check(c->dump, err);
             if (!rc && dio_batch_count(b) && dio_batch_pages(b)->kind == DIO_DATA)
                 *codec = dio_batch_pages(b)->codec;
         }
@@ -81,6 +87,7 @@ static int choose_codec(struct dio_conversion *c, struct dumpio_error *err)
         .redact = c->options->filter && c->options->filter->redact,
         .partials = c->plan.partials,
         .n_partials = c->plan.n_partials,
+        .fetched = dio_stream_forward(c->dump),
     };
     c->plan.codec = codec;
     c->plan.level = c->transcode.level;

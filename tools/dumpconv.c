@@ -215,6 +215,9 @@ static int dumpconv_main(int argc, char **argv)
                               .output = path, .crypto = output_uses_crypto(&r.out) ||
                                                         split_wanted(&r.split)};
     sandbox_enter(&r.ui, &s);
+    bool once = !r.out.convert.ram_only && r.split.by != DUMPIO_SPLIT_MEMORY;
+    ui_forward(&r.ui, once ? r.out.convert.format : NULL);
+
     struct dumpio_dump *d = NULL;
     struct dumpio_error err = {0};
     if (dumpio_open(&d, (const char *const *)operands, (size_t)n, &r.ui.open, &r.ui.env, &err))

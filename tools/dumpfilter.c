@@ -342,6 +342,14 @@ static int take_arguments(struct filter_request *r, struct opt_parse *p, const c
     return operands(r, p, out);
 }
 
+/* Is the memory read just once, in order? */
+static bool reads_once(const struct filter_request *r)
+{
+    unsigned set = r->exclude | (r->n_levels ? dumpio_level_set(r->levels[0]) : 0);
+    return !needs_classes(set) && r->n_levels < 2 && !r->input_digest && !r->dry_run &&
+           !r->dump_dmesg && !r->out.convert.ram_only && r->split.by != DUMPIO_SPLIT_MEMORY;
+}
+
 static int open_and_filter(struct filter_request *r, const struct opt_parse *p, const char *out)
 {
     struct dumpio_dump *d = NULL;
@@ -354,6 +362,7 @@ static int open_and_filter(struct filter_request *r, const struct opt_parse *p, 
                               .crypto = output_uses_crypto(&r->out) || r->input_digest ||
                                         split_wanted(&r->split)};
     sandbox_enter(&r->ui, &s);
+    ui_forward(&r->ui, reads_once(r) ? r->out.convert.format : NULL);
     if (dumpio_open(&d, (const char *const *)p->operands, (size_t)p->n_operands, &r->ui.open,
                     &r->ui.env, &err))
         return ui_error(&r->ui, &err);

@@ -205,6 +205,8 @@ static int dumpinfo_main(int argc, char **argv)
                               .n_inputs = (size_t)p.n_operands, .output = map_file,
                               .crypto = !mode && !quick};
     sandbox_enter(&ui, &s);
+    if (quick && !mode && ui.open.no_spool)
+        ui_forward(&ui, "info");
     struct dumpio_error err = {0};
     if (dumpio_open(&f.dump, (const char *const *)p.operands, (size_t)p.n_operands, &ui.open,
                     &ui.env, &err))

@@ -320,6 +320,8 @@ static int dumpverify_main(int argc, char **argv)
     if (!want_digest && !one && p.n_operands != 2)
         return opt_usage_error(&spec, "one or two inputs; --set takes several as one dump");
     sandbox_enter(&ui, &s);
+    if (want_digest || set || p.n_operands == 1)
+        ui_forward(&ui, "verify");
     if (want_digest)
         return digests(&ui, p.operands, p.n_operands, set);
     if (one)

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -20,6 +21,7 @@
 #include <linux/fs.h>
 #endif
 
+#define STALL_MS 200 /* a stream without data for so long asks whether to go on */
 #define PIECES 4u /* readers walk bitmaps, descriptors and pages at a time */
 
 /* Data [data, data_end), and a hole [hole, data) before it. */
@@ -212,6 +214,14 @@ int dio_stream_read(int fd, void *buf, size_t len, size_t *got, struct dio_ticke
 {
     *got = 0;
     while (*got < len) {
+        struct pollfd p = {.fd = fd, .events = POLLIN};
+        int ready = t ? poll(&p, 1, STALL_MS) : 1;
+        if (!ready || (ready < 0 && errno == EINTR)) { /* a signal may have hit another thread */
+            int rc = dio_tick(t, 1, err);
+            if (rc)
+                return rc;
+            continue;
+        }
         ssize_t n = read(fd, (uint8_t *)buf + *got, len - *got);
         if (n < 0 && errno == EINTR) {
             int rc = t ? dio_tick(t, 1, err) : 0;

@@ -382,4 +382,4 @@ static int layer_probe(const uint8_t *head, size_t n)
 }
 
 const struct dio_layer dio_layer_flat = {"flattened", "", layer_probe, layer_open, NULL,
-                                         false};
+                                         false, NULL};

@@ -37,6 +37,13 @@ struct dio_layer {
     int (*create)(struct dio_out **out, struct dio_out *below, const struct dio_layer_options *o,
                   const struct dumpio_env *env, struct dumpio_error *err);
     bool packs; /* it compresses: what is packed already would gain nothing in it */
+    /*
+     * As `open`, of a forward source: a forward source again. Damage is an error of it. NULL = it
+     * cannot be undone in order.
+     */
+    int (*open_forward)(struct dio_bytes **out, struct dio_bytes *below,
+                        const struct dio_layer_options *o, const struct dumpio_env *env,
+                        struct dumpio_error *err);
 };
 
 #endif

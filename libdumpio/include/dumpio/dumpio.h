@@ -139,7 +139,8 @@ struct dumpio_info {
     const char *variant;        /* of the format: "kdump", "netdump", "qemu", ...; "" none */
     int32_t version;            /* header version, -1 when the format has none */
     uint32_t parts;             /* files of a split set; 1 otherwise */
-    uint64_t file_size;         /* bytes of all parts */
+    int forward;                /* a stream that is read once, in order; see dumpio_open_options */
+    uint64_t file_size;         /* bytes of all parts; 0 of such a stream */
     enum dumpio_order file_order; /* byte order of the container's structures */
     uint32_t file_word;         /* 4 or 8: word size of the container's structures, 0 when n/a */
     uint32_t unit;              /* bytes of memory stored as one item; power of two */
@@ -214,6 +215,12 @@ struct dumpio_open_options {
     const struct dumpio_keys *keys; /* to open encrypted files with (dumpio/crypt.h); NULL = none */
     uint32_t max_expansion; /* 0 = DUMPIO_EXPANSION_DEFAULT. 64 MiB are always allowed, and of
                                zeros, which take no room, sixteen times as much */
+    const char *forward; /* what a stream is for. NULL = anything: it is spooled to a temporary file.
+                            Else its memory is read once, by one dumpio_convert to the format named
+                            here, by one dumpio_verify ("verify"), or not at all ("info"): in order
+                            and without a spool, where that is possible and the result is the same */
+    int no_spool;        /* DUMPIO_E_UNSUPPORTED in place of a spool. With `forward`, what only a
+                            look into the memory would tell may be missing in the result */
 };
 
 /*
