@@ -188,8 +188,8 @@ static int note_input_digest(struct filter_request *r, struct dumpio_dump *d,
 {
     struct dumpio_verify_result v;
     int rc = dumpio_verify(d, 1, NULL, NULL, &v, &r->ui.env, err);
-    for (size_t i = 0; !rc && i < DUMPIO_DIGEST_SIZE; i++)
-        snprintf(r->digest + 2 * i, 3, "%02x", v.digest[i]);
+    if (!rc)
+        ui_hex(v.digest, r->digest);
     return rc;
 }
 

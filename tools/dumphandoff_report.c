@@ -88,13 +88,6 @@ static void row(const struct page *p, const struct column *c, size_t n, const ch
 
 /* ---- the facts -------------------------------------------------------------------------------- */
 
-static const char *hex(const unsigned char *digest, char text[2 * DUMPIO_DIGEST_SIZE + 1])
-{
-    for (size_t i = 0; i < DUMPIO_DIGEST_SIZE; i++)
-        snprintf(text + 2 * i, 3, "%02x", digest[i]);
-    return text;
-}
-
 static const char *utc(int64_t sec, char text[32])
 {
     struct tm tm;
@@ -125,10 +118,12 @@ static void tell_what(const struct page *p, const struct handoff *h)
         fact(p, "lost", "%llu pages that could not be read", (unsigned long long)r->lost_pages);
     if (r->unknown_pages)
         fact(p, "not classified", "%llu pages, which were kept", (unsigned long long)r->unknown_pages);
-    fact(p, "image digest", "%s", hex(h->result.image, digest));
+    fact(p, "image digest", "%s", ui_hex(h->result.image, digest));
     if (h->scan)
         fact(p, "looked for secrets", "in %llu bytes of memory, by %zu rules: none found",
              (unsigned long long)scan_bytes(h->scan), scan_rules(h->scan));
+    if (h->signature.state == DUMPIO_SIGNED)
+        fact(p, "signed", "by the key %s", h->signature.fingerprint);
     fact(p, "read again", "every part, from the disk: as it was written");
     fact(p, "opened", "%s", opened[h->opened]);
     table(p, false);
@@ -177,19 +172,23 @@ static void tell_files(const struct page *p, const struct handoff *h)
     size_t n = dumpio_manifest_get_info(h->written)->parts;
     char name[256], digest[2 * DUMPIO_DIGEST_SIZE + 1];
     struct column c[] = {{"file", -1}, {"bytes", 14}, {"SHA-256", -1}};
-    c[0].width = -(int)(strlen(h->case_name) + sizeof HANDOFF_SEALED);
+    bool is_signed = h->signature.state == DUMPIO_SIGNED;
+    c[0].width = -(int)(strlen(h->case_name) + (is_signed ? sizeof HANDOFF_SEALED HANDOFF_SIGNATURE
+                                                          : sizeof HANDOFF_SEALED));
     section(p, "What to upload");
     table(p, true);
     row(p, c, 3, NULL);
     for (size_t i = 0; i < n; i++) {
         struct dumpio_manifest_part part = dumpio_manifest_part(h->written, i);
-        file_row(p, c, part.name, part.size, hex(part.sha256, digest));
+        file_row(p, c, part.name, part.size, ui_hex(part.sha256, digest));
     }
     static const struct { const char *suffix, *what; } beside[] = {
         {HANDOFF_MANIFEST, "the files: names, sizes, digests"},
         {HANDOFF_SEALED, "the contents, for the recipients"},
-        {HANDOFF_SUMS, "for sha256sum -c"}};
-    for (size_t i = 0; i < sizeof beside / sizeof *beside; i++) {
+        {HANDOFF_SUMS, "for sha256sum -c"},
+        {HANDOFF_MANIFEST HANDOFF_SIGNATURE, "the signature of the first"},
+        {HANDOFF_SEALED HANDOFF_SIGNATURE, "the signature of the second"}};
+    for (size_t i = 0; i < (is_signed ? 5 : 3); i++) {
         snprintf(name, sizeof name, "%s%s", h->case_name, beside[i].suffix);
         file_row(p, c, name, 0, beside[i].what);
     }

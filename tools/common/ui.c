@@ -94,6 +94,14 @@ static void note(void *user, enum dumpio_level level, const char *text)
 
 /* ---- progress ------------------------------------------------------------------------------------ */
 
+const char *ui_hex(const unsigned char digest[DUMPIO_DIGEST_SIZE],
+                   char text[2 * DUMPIO_DIGEST_SIZE + 1])
+{
+    for (size_t i = 0; i < DUMPIO_DIGEST_SIZE; i++)
+        snprintf(text + 2 * i, 3, "%02x", digest[i]);
+    return text;
+}
+
 const char *ui_size(uint64_t bytes)
 {
     static char ring[8][32];

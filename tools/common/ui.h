@@ -50,6 +50,9 @@ void ui_end_progress(struct ui *ui);
 
 /* "1.2 GiB" in a static ring of buffers. */
 const char *ui_size(uint64_t bytes);
+/* A digest as lower-case digits; returns text. */
+const char *ui_hex(const unsigned char digest[DUMPIO_DIGEST_SIZE],
+                   char text[2 * DUMPIO_DIGEST_SIZE + 1]);
 
 /* Flush standard output; EXIT_ERROR with a message when that fails, else `code`. */
 int ui_finish_stdout(struct ui *ui, int code);
