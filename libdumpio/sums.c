@@ -13,8 +13,16 @@
 #define SUMS_MAX ((size_t)64 << 20) /* bytes of text */
 #define HEX (2 * DUMPIO_DIGEST_SIZE)
 
+/* Letters are all small, or all capital: one alone of the other kind is a bit that was flipped. */
 static bool take_digest(const char *line, unsigned char sha256[DUMPIO_DIGEST_SIZE])
 {
+    bool small = false, capital = false;
+    for (size_t i = 0; i < HEX; i++) {
+        small |= line[i] >= 'a';
+        capital |= line[i] >= 'A' && line[i] <= 'F';
+    }
+    if (small && capital)
+        return false;
     for (size_t i = 0; i < DUMPIO_DIGEST_SIZE; i++) {
         int hi = dio_hex_digit(line[2 * i]), lo = hi < 0 ? -1 : dio_hex_digit(line[2 * i + 1]);
         if (lo < 0)
