@@ -42,7 +42,7 @@ ok empty to
 expect 0 dumpfilter -q --no-sync $level dump want.kdump
 want=$(digest want.kdump)
 ok not equal "$want" "$(digest dump)"
-expect 0 handoff --split=1M
+expect 0 dumpio handoff --no-sync $level --encrypt-to=vendor.pub --case=01234567 --split=1M dump to
 cp to/01234567_report.txt first.txt
 ok cmp -s to/01234567_report.txt <(cat first.txt)
 ok test "$(stat -c %s "${set_of}001")" = 1048576
