@@ -225,8 +225,26 @@ static void tell_classes(const struct page *p, const struct handoff *h)
     table(p, false);
 }
 
+/* All of it in one line. */
+static void tell_short(const struct page *p, const struct handoff *h)
+{
+    const struct memory *m = &h->memory;
+    char line[200], text[DUMPIO_KEY_TEXT];
+    size_t parts = dumpio_manifest_get_info(h->written)->parts, readers = 0;
+    while (!dumpio_keys_seal_text(h->recipients, readers, text))
+        readers++;
+    snprintf(line, sizeof line, "%s in %zu part%s for %zu recipient%s: %s of %s of memory.",
+             ui_size(h->result.bytes), parts, parts == 1 ? "" : "s", readers,
+             readers == 1 ? "" : "s", ui_size(memory_holding_pages(m, IN_DUMP) * m->page_size),
+             ui_size(memory_pages(m) * m->page_size));
+    fputs(p->html ? "<p class=\"lead\">" : "", p->to);
+    put(p, line);
+    fputs(p->html ? "</p>\n" : "\n", p->to);
+}
+
 static void tell_all(const struct page *p, const struct handoff *h)
 {
+    tell_short(p, h);
     tell_what(p, h);
     tell_recipients(p, h);
     tell_files(p, h);
@@ -256,7 +274,7 @@ bool handoff_report_html(struct handoff *h, FILE *to)
             "  border-bottom: 1px solid #ddd }\n"
             "th { font-weight: normal; color: #6b6b6b }\n"
             "td { font-family: monospace; overflow-wrap: anywhere }\n"
-            ".n { text-align: right }\nsvg { max-width: 100%%; height: auto }\n"
+            ".n { text-align: right } .lead { font-size: 16px }\nsvg { max-width: 100%%; height: auto }\n"
             "</style>\n</head>\n<body>\n<h1>Handoff of a kernel crash dump, case %s</h1>\n",
             h->case_name, h->case_name);
     tell_all(&p, h);

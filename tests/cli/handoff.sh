@@ -69,6 +69,8 @@ ok test -z "$(find to -name '.*' -type f)"
 
 # ---- the report -------------------------------------------------------------------------------------
 ok equal "$(fact recipient)" "$(cat vendor.pub)"
+ok equal "$(sed -n 's/.* in \([0-9]*\) parts for 1 recipient: .* of memory.$/\1/p' to/01234567_report.txt)" \
+    "$(ls "$set_of"0?? | wc -l)"
 for part in "$set_of"0??; do
     has to/01234567_report.txt "$(sha256sum <"$part" | cut -d' ' -f1)"
     has to/01234567_report.html "$(sha256sum <"$part" | cut -d' ' -f1)"
