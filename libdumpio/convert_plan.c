@@ -236,9 +236,10 @@ static int make_maps(struct dio_conversion *c, struct dumpio_error *err)
         .span = DIO_CONVERSION_SPAN,
         .skip_excluded = !redact,
     };
-    if (c->digest) {
+    if (c->image) {
         c->windows.span = DIO_EXTENT_SIZE;
         c->windows.by_extent = true;
+        c->windows.within = c->range;
     }
     if (!part)
         whole = o;

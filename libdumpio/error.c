@@ -101,6 +101,17 @@ void dio_note(const struct dumpio_env *env, enum dumpio_level level, const char 
     env->note(env->user, level, text);
 }
 
+struct dumpio_env dio_quiet_env(const struct dumpio_env *env)
+{
+    struct dumpio_env quiet = {0};
+    if (!env)
+        return quiet;
+    quiet.threads = env->threads;
+    quiet.memory_limit = env->memory_limit;
+    quiet.tmpdir = env->tmpdir;
+    return quiet;
+}
+
 const char *dumpio_strerror(int status)
 {
     switch (status) {

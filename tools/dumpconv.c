@@ -119,6 +119,8 @@ static int convert(struct request *r, struct dumpio_dump *d, const char *path)
     provenance_input(&lines, dumpio_get_info(d));
     char *provenance = lines_end(&lines);
     r->out.manifest.provenance = provenance; /* for a manifest, where one is asked for */
+    if (split_wanted(&r->split))
+        r->out.convert.manifest = &r->out.manifest; /* parts have one always */
     int rc = split_write(&r->ui, &r->out.convert, &r->split, d, path, &result, &err);
     free(provenance);
     ui_end_progress(&r->ui);

@@ -21,7 +21,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { CASE = 400, EXCLUDE, ENCRYPT_TO, SPLIT, PACK_LEVEL, KEEP_UNKNOWN, NO_SYNC, STRICT, SCAN };
+enum { CASE = 400, EXCLUDE, ENCRYPT_TO, SPLIT, PACK_LEVEL, KEEP_UNKNOWN, NO_SYNC, STRICT, SCAN,
+       SIGN };
 
 #define CASE_MAX 64
 #define TEMPORARY ".dumpio-" /* in names of files that have none yet */
@@ -40,6 +41,7 @@ static const struct opt options[] = {
     {SCAN, "scan", "[=FILE]", "look for private keys and tokens (AWS, GitHub, Slack, age), and for\n"
                              "the lines of FILE, in all pages that are kept (one more pass);\n"
                              "found: stop, and say what is where, but not what it says"},
+    {SIGN, "sign", "SSHKEY", "sign both manifests (ssh-keygen -Y verify -n file checks it)"},
     {NO_SYNC, "no-sync", NULL, "do not wait until the disk has it"},
     {STRICT, "strict", NULL, "stop at the first lost page"},
     {'x', "vmlinux", "FILE", "the kernel's image with debug information, for facts that\n"
@@ -130,6 +132,9 @@ static int option(struct handoff *h, int id, const char *arg)
     case PACK_LEVEL: return set_pack_level(h, arg);
     case KEEP_UNKNOWN: h->keep_unknown = true; return -1;
     case SCAN: return set_scan(h, arg);
+    case SIGN:
+        h->convert.manifest = &h->sign;
+        return keyring_signer(&h->ui, &h->sign.signer, arg);
     case NO_SYNC: h->convert.no_sync = 1; return -1;
     case STRICT: h->ui.env.strict = 1; return -1;
     case 'x': h->ui.open.vmlinux = arg; return -1;
@@ -305,6 +310,17 @@ static void forget_cached(const struct dumpio_manifest *m)
     }
 }
 
+static int check_signature(struct handoff *h)
+{
+    struct dumpio_error err = {0};
+    if (dumpio_manifest_check_signature(h->written, NULL, &h->signature, &err))
+        return ui_error(&h->ui, &err);
+    if (h->signature.state == DUMPIO_SIGNED)
+        return EXIT_WHOLE;
+    ui_message(&h->ui, "the signature is no good: upload nothing: %s", h->signature.who);
+    return EXIT_ERROR;
+}
+
 static int check_parts(struct handoff *h)
 {
     struct dumpio_error err = {0};
@@ -323,6 +339,8 @@ static int check_parts(struct handoff *h)
         return ui_error(&h->ui, &err);
     if (bad)
         ui_message(&h->ui, "%zu parts came back from the disk changed: upload nothing", bad);
+    if (!bad && h->sign.signer)
+        return check_signature(h);
     return bad ? EXIT_ERROR : EXIT_WHOLE;
 }
 

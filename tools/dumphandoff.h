@@ -29,6 +29,7 @@ struct handoff {
     struct dumpio_convert_options convert;
     struct dumpio_split_options split;
     struct dumpio_keys *recipients;
+    struct dumpio_manifest_options sign; /* behind convert.manifest, when asked for */
     char options[512];              /* as given, for provenance and report */
     /* where it goes: malloc'ed */
     char *parts, *manifest, *text, *html; /* prefix of the parts, and files beside them */
@@ -36,6 +37,7 @@ struct handoff {
     const struct dumpio_info *info;
     struct dumpio_split_result result;
     struct dumpio_manifest *written;
+    struct dumpio_signature signature; /* of the manifests, when they are signed */
     enum handoff_opened opened;
     struct memory memory;           /* of the input, what was left out as LEFT_OUT */
 };
@@ -45,6 +47,7 @@ struct handoff {
 #define HANDOFF_MANIFEST HANDOFF_DUMP ".manifest.json"
 #define HANDOFF_SEALED HANDOFF_MANIFEST ".age"
 #define HANDOFF_SUMS HANDOFF_DUMP ".sha256"
+#define HANDOFF_SIGNATURE ".sig" /* behind the names of both manifests */
 #define HANDOFF_TEXT "_report.txt"
 #define HANDOFF_HTML "_report.html"
 

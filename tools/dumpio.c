@@ -8,6 +8,7 @@
 #include <dumpio/dumpio.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 
 static void usage(FILE *to)
 {
@@ -25,8 +26,19 @@ static int run(const char *name, int argc, char **argv)
     return -1;
 }
 
+/* Parts are files: as many as the system allows. The lower limit is for programs that select(). */
+static void allow_files(void)
+{
+    struct rlimit r;
+    if (getrlimit(RLIMIT_NOFILE, &r) || r.rlim_cur == r.rlim_max)
+        return;
+    r.rlim_cur = r.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &r); /* else it stays as it is */
+}
+
 int main(int argc, char **argv)
 {
+    allow_files();
     const char *slash = argc ? strrchr(argv[0], '/') : NULL;
     const char *self = slash ? slash + 1 : argc ? argv[0] : "";
     if (strcmp(self, "dumpio") != 0) {

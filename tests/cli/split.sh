@@ -234,8 +234,8 @@ expect 0 dumpconv $quick --to=kdump:none --split=1M dump c.
 ok at_most 1048576 c.0??
 ok cmp -s ref <(cat c.0??)
 image() { sed -n '/"image"/,/}/s/.*"sha256": "\([0-9a-f]*\)".*/\1/p' "$@" | head -1; }
-ok equal "$(image c..manifest.json)" "$want" # the memory, without another pass over it
-ok equal "$(dumpverify --digest -q --set c.0?? | cut -d' ' -f1)" "$(image c..manifest.json)"
+ok equal "$(image c.manifest.json)" "$want" # the memory, without another pass over it
+ok equal "$(dumpverify --digest -q --set c.0?? | cut -d' ' -f1)" "$(image c.manifest.json)"
 expect 0 dumpmerge $quick c.* joined
 ok cmp -s ref joined
 expect 0 dumpfilter $quick -d 31 --split=1M dump f.
