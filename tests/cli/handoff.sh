@@ -179,9 +179,11 @@ dumpfilter -q --no-sync $level --to=elf dump kept.elf && dumpconv -q --no-sync -
 /usr/bin/python3 - >words <<'END'
 import re
 kept = open("kept.elf", "rb").read()
-for m in re.finditer(rb"[ -~]{24,60}", open("all.elf", "rb").read()):
-    if m.group() not in kept and not m.group().startswith(b"#"):
-        print(m.group().decode())
+text = re.compile(rb"[ -~]{24,60}")
+known = set(text.findall(kept))
+for word in text.findall(open("all.elf", "rb").read()):
+    if word not in known and not word.startswith(b"#") and word not in kept:
+        print(word.decode())
         break
 END
 ok test -s words
