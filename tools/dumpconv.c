@@ -214,8 +214,8 @@ static int dumpconv_main(int argc, char **argv)
     r.out.convert.force = r.ui.force;
 
     const struct sandbox s = {.inputs = (const char *const *)operands, .n_inputs = (size_t)n,
-                              .output = path, .crypto = output_uses_crypto(&r.out) ||
-                                                        split_wanted(&r.split)};
+                              .beside = n > 1, .output = path,
+                              .crypto = output_uses_crypto(&r.out) || split_wanted(&r.split)};
     sandbox_enter(&r.ui, &s);
     bool once = !r.out.convert.ram_only && r.split.by != DUMPIO_SPLIT_MEMORY;
     ui_forward(&r.ui, once ? r.out.convert.format : NULL);

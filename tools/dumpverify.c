@@ -368,7 +368,7 @@ static int dumpverify_main(int argc, char **argv)
         return opt_usage_error(&spec, "--signer is about the manifest of one dump");
     bool one = !want_digest && (set || p.n_operands == 1);
     const struct sandbox s = {.inputs = (const char *const *)p.operands,
-                              .n_inputs = (size_t)p.n_operands, .beside = one && use_manifest,
+                              .n_inputs = (size_t)p.n_operands, .beside = (one && use_manifest) || set,
                               .more = {allowed}, .crypto = true};
     if (!want_digest && !one && p.n_operands != 2)
         return opt_usage_error(&spec, "one or two inputs; --set takes several as one dump");
