@@ -295,8 +295,8 @@ static int add_part(struct dio_conversion *c, uint64_t start, uint64_t end, size
 }
 
 /*
- * The model knows them by the input's unit. In larger pages, both ends of every run count, and a
- * page may be made of several runs.
+ * The model knows them by the input's unit. In pages of another size, both ends of every run count,
+ * and a page may be made of several runs.
  */
 static int plan_partials(struct dio_conversion *c, struct dumpio_error *err)
 {
@@ -304,7 +304,7 @@ static int plan_partials(struct dio_conversion *c, struct dumpio_error *err)
     uint64_t at = 0, unit = c->plan.unit;
     size_t room = 0;
     int rc = 0;
-    if (unit <= c->info.unit)
+    if (unit == c->info.unit || (unit < c->info.unit && !c->info.n_partials))
         return 0;
     c->info.partials = NULL;
     c->info.n_partials = 0;
