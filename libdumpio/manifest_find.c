@@ -118,7 +118,7 @@ static int look_around(struct dio_manifest *m, const char *path, char **where,
     DIR *d = name ? opendir(*name ? name : ".") : NULL;
     struct dirent *e;
     for (unsigned i = 0; d && rc && i < LOOKED_AT_MAX && (e = readdir(d));) {
-        if (!ends_with(e->d_name, DIO_MANIFEST_SUFFIX))
+        if (*e->d_name == '.' || !ends_with(e->d_name, DIO_MANIFEST_SUFFIX))
             continue;
         i++;
         free(*where);

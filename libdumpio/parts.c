@@ -83,7 +83,7 @@ static int open_beside(struct dio_parts *p, struct dumpio_error *err)
         .keys = keys && dio_keys_count(keys, DIO_KEY_SEAL) ? keys : NULL,
         .signer = c && c->manifest ? dio_signer_inside(c->manifest->signer) : NULL,
     };
-    char *stem = front(p, p->o->name ? "-_." : ".");
+    char *stem = p->o->beside ? strdup(p->o->beside) : front(p, p->o->name ? "-_." : ".");
     int rc = stem ? dio_beside_start(&p->beside, stem, &o, err) : dio_nomem(err, "a file name");
     free(stem);
     return rc;

@@ -116,7 +116,8 @@ static void tell_what(const struct page *p, const struct handoff *h)
              (unsigned long long)scan_bytes(h->scan), scan_rules(h->scan));
     if (h->signature.state == DUMPIO_SIGNED)
         fact(p, "signed", "by the key %s", h->signature.fingerprint);
-    fact(p, "read again", "every part, from the disk: as it was written");
+    fact(p, "read again", "every part%s: as it was written",
+         h->convert.no_sync ? "" : ", from the disk");
     fact(p, "opened", "%s", opened[h->opened]);
     table(p, false);
 }

@@ -23,6 +23,8 @@ struct dumpio_split_options {
     uint32_t parts;     /* how many, equal in bytes or in pages held; 0 = as `size` says */
     const char *prefix; /* parts PREFIX001, PREFIX002, ... as wide as needed; or NULL */
     const char *name;   /* instead: a path with one %d (%3d, %03d) for the number, from 1 */
+    const char *beside; /* in place of PREFIX, for the manifest and what goes with it, in the folder
+                           of the parts; NULL = PREFIX */
     uint64_t align;     /* MEMORY: parts start at multiples, bytes; 0 = 4 MiB, less for many parts */
     int force;          /* replace existing files */
     int no_sync;        /* do not wait for the disk */
