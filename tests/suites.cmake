@@ -52,6 +52,8 @@ if(TARGET dumpio_python AND NOT (DUMPIO_SANITIZE AND NOT CMAKE_C_COMPILER_ID STR
   endif()
 endif()
 
+dumpio_script(fleet "full" fleet/fleet.sh)
+
 dumpio_script(qemu_capture "qemu" qemu/capture.sh x86_64 arm64)
 
 # Programs of the golden and robustness suites. Under a sanitizer, samples of both.
