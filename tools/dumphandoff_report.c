@@ -267,7 +267,8 @@ bool handoff_report_html(struct handoff *h, FILE *to)
             "  border-bottom: 1px solid #ddd }\n"
             "th { font-weight: normal; color: #6b6b6b }\n"
             "td { font-family: monospace; overflow-wrap: anywhere }\n"
-            ".n { text-align: right } .lead { font-size: 16px }\nsvg { max-width: 100%%; height: auto }\n"
+            ".n { text-align: right; white-space: nowrap } .lead { font-size: 16px }\n"
+            "svg { max-width: 100%%; height: auto }\n"
             "</style>\n</head>\n<body>\n<h1>Handoff of a kernel crash dump, case %s</h1>\n",
             h->case_name, h->case_name);
     tell_all(&p, h);

@@ -314,8 +314,8 @@ int dio_blocks_open(struct dio_bytes **out, struct dio_bytes *below,
     s->ctx = ctx;
     s->plain_max = o->plain_max ? o->plain_max : 1;
     s->packed_max = o->packed_max ? o->packed_max : 1;
-    /* a quarter of the memory each: contents kept, and packed blocks at work */
-    s->n_slots = fit(memory(env) / 4, s->plain_max, 2, SLOTS_MAX);
+    /* shares of the memory: contents kept, and packed blocks at work */
+    s->n_slots = fit(memory(env) / 8, s->plain_max, 2, SLOTS_MAX);
     s->workers_max = fit(memory(env) / 4, s->packed_max + o->worker_memory, 1, WORKERS_MAX);
     pthread_mutex_init(&s->lock, NULL);
     pthread_cond_init(&s->changed, NULL);
