@@ -63,6 +63,7 @@ struct dio_lkcd_head {
     bool has_regs;
     uint8_t regs[DIO_LKCD_V1_REGS];
     uint64_t data;           /* file offset of the first record */
+    bool rebuilt;            /* from the records: all but order, page_size, compress, data is unknown */
 };
 
 /* Decode and check. Errors: DUMPIO_E_TRUNCATED, _CORRUPT, _UNSUPPORTED, _IO. */
@@ -105,6 +106,7 @@ void dio_lkcd_put_asm(uint8_t *out, size_t size, const struct dumpio_info *info,
 
 struct dio_lkcd {
     struct dio_bytes *src;
+    struct dio_salvage *salvage;   /* NULL: the chain of records ends where it breaks */
     struct dio_lkcd_head head;
     const struct dio_codec *codec; /* of COMPRESSED records; NULL: see why */
     char why[80];                  /* reason that such pages are lost */

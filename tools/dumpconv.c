@@ -5,9 +5,11 @@
 #include "common/json.h"
 #include "common/output.h"
 #include "common/provenance.h"
+#include "common/salvage.h"
 #include "common/split.h"
 #include "tools.h"
 
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +18,8 @@ enum { LIST = 400 };
 
 static const struct opt options[] = {
     {LIST, "list", NULL, "list formats and their codecs, the default first"},
+    SALVAGE_OPTION,
+    SALVAGE_REPORT_OPTION,
     {0, NULL, NULL, NULL},
 };
 
@@ -45,6 +49,7 @@ struct request {
     char from[64];
     char options[512]; /* as given, for the manifest */
     bool list;
+    struct salvage salvage;
 };
 
 /* "lkcd2elf[:codec]"; false when it is no such word. */
@@ -69,6 +74,8 @@ static int own_option(struct request *r, int id, const char *arg)
         return -1;
     }
     int code = output_option(&r->ui, &r->out, id, arg);
+    if (code == -2)
+        code = salvage_option(&r->ui, &r->salvage, id, arg);
     if (code == -2)
         code = split_option(&r->ui, &r->split, id, arg);
     return code != -2 ? code : ui_option(&r->ui, id, arg);
@@ -106,6 +113,12 @@ static void print_result(struct request *r, const struct dumpio_convert_result *
                    ui_size(c->out_bytes));
 }
 
+static void lost(void *user, const struct dumpio_run *run, const char *why)
+{
+    struct request *r = (struct request *)(void *)((char *)user - offsetof(struct request, ui));
+    salvage_keep(&r->salvage, run, why);
+}
+
 static int convert(struct request *r, struct dumpio_dump *d, const char *path)
 {
     struct dumpio_error err = {0};
@@ -117,6 +130,8 @@ static int convert(struct request *r, struct dumpio_dump *d, const char *path)
     provenance_tool(&lines, "dumpconv", r->options);
     provenance_input(&lines, dumpio_get_info(d));
     char *provenance = lines_end(&lines);
+    if (r->ui.open.salvage)
+        r->out.convert.lost = lost;
     r->out.manifest.provenance = provenance; /* for a manifest, where one is asked for */
     int rc = split_write(&r->ui, &r->out.convert, &r->split, d, path, &result, &err);
     free(provenance);
@@ -126,7 +141,8 @@ static int convert(struct request *r, struct dumpio_dump *d, const char *path)
     if (rc)
         return ui_error(&r->ui, &err);
     print_result(r, &result, path);
-    return output_missing(&r->ui, &result, path);
+    code = output_missing(&r->ui, &result, path);
+    return r->ui.open.salvage ? salvage_report(&r->ui, &r->salvage, d, &result, code) : code;
 }
 
 /* ---- --list --------------------------------------------------------------------------------- */
@@ -216,6 +232,7 @@ static int dumpconv_main(int argc, char **argv)
         return ui_error(&r.ui, &err);
     code = convert(&r, d, path);
     dumpio_close(d);
+    salvage_free(&r.salvage);
     return ui_finish_stdout(&r.ui, code);
 }
 

@@ -381,5 +381,9 @@ static int layer_probe(const uint8_t *head, size_t n)
     return dio_flat_probe(head, n) ? 100 : 0;
 }
 
-const struct dio_layer dio_layer_flat = {"flattened", "", layer_probe, layer_open, NULL,
-                                         false};
+const struct dio_layer dio_layer_flat = {
+    .name = "flattened",
+    .suffix = "",
+    .probe = layer_probe,
+    .open = layer_open,
+};

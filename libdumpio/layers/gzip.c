@@ -305,5 +305,11 @@ static int gzip_probe(const uint8_t *head, size_t n)
                : 0;
 }
 
-const struct dio_layer dio_layer_gzip = {"gzip", ".gz", gzip_probe, gzip_open, gzip_create,
-                                         true};
+const struct dio_layer dio_layer_gzip = {
+    .name = "gzip",
+    .suffix = ".gz",
+    .probe = gzip_probe,
+    .open = gzip_open,
+    .create = gzip_create,
+    .packs = true,
+};

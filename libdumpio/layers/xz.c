@@ -577,5 +577,11 @@ static int xz_create(struct dio_out **out, struct dio_out *below,
 
 #endif
 
-const struct dio_layer dio_layer_xz = {"xz", ".xz", xz_probe, xz_open, xz_create,
-                                       true};
+const struct dio_layer dio_layer_xz = {
+    .name = "xz",
+    .suffix = ".xz",
+    .probe = xz_probe,
+    .open = xz_open,
+    .create = xz_create,
+    .packs = true,
+};

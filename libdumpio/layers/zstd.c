@@ -403,5 +403,11 @@ static int zstd_probe(const uint8_t *head, size_t n)
     return magic == DIO_ZSTD_MAGIC || (magic & ~15u) == DIO_ZSTD_SKIP_MAGIC ? 90 : 0;
 }
 
-const struct dio_layer dio_layer_zstd = {"zstd", ".zst", zstd_probe, zstd_open, zstd_create,
-                                         true};
+const struct dio_layer dio_layer_zstd = {
+    .name = "zstd",
+    .suffix = ".zst",
+    .probe = zstd_probe,
+    .open = zstd_open,
+    .create = zstd_create,
+    .packs = true,
+};

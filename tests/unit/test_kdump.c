@@ -238,7 +238,7 @@ static void open_parts(struct opened *o, const struct image *const *images, size
         o->sources[i].data = images[i]->p;
         o->parts[i] = &o->sources[i].b;
     }
-    struct dio_input in = {o->parts, n, &none};
+    struct dio_input in = {o->parts, n, &none, NULL};
     o->format = dio_format_kdump.probe(images[0]->p, images[0]->size) ? &dio_format_kdump
                                                                       : &dio_format_diskdump;
     dio_model_new(&o->model, NULL);
