@@ -106,6 +106,11 @@ struct dio_kdump {
     struct dio_bitmap stored;   /* 2nd bitmap */
     struct dio_rank rank;       /* of `stored` */
     uint64_t desc_at;           /* file offset of the first descriptor */
+    struct dio_salvage *salvage; /* NULL: what contradicts itself is an error */
+    struct dio_bytes *patched;  /* bitmaps of a salvaged dump, mended; NULL = as they are */
+    uint64_t lost_start, lost_end; /* frames that no bitmap can be believed of */
+    int64_t shift_behind;       /* what their descriptors are more than the bits, behind them */
+    bool rebuilt;               /* the main header was lost */
     const struct dio_codec *codecs[6]; /* [log2(descriptor flag)]; NULL: flag unknown */
 };
 

@@ -6,6 +6,7 @@
  * excluded pages, as crash does it for diskdump: they are excluded.
  */
 #include "kdump.h"
+#include "kdump_salvage.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -34,6 +35,44 @@ static int same_head(const struct dio_input *in, size_t i, size_t size, struct d
                     in->parts[i]->name, in->parts[0]->name, at);
 }
 
+/* The sub header of part p; for salvage, as far as the main header goes where it is damaged. */
+static int read_sub(struct dio_kdump *d, struct dio_kdump_part *p, struct dumpio_error *err)
+{
+    struct dumpio_error e = {0};
+    int rc = dio_kdump_read_sub(p->src, &d->head, &p->sub, &e);
+    if (rc && (!d->salvage || rc == DUMPIO_E_NOMEM || rc == DUMPIO_E_CANCELLED)) {
+        if (err)
+            *err = e;
+        return rc;
+    }
+    if (!d->salvage || (!rc && dio_kdump_sub_fits(&d->head, &p->sub) &&
+                        (d->rebuilt || (uint32_t)p->sub.max_mapnr == d->head.max_mapnr)))
+        return 0;
+    dio_kdump_rebuild_sub(&d->head, &p->sub);
+    uint64_t block = d->head.block_size;
+    dio_salvage_found(d->salvage, DUMPIO_FOUND_DAMAGE, p->src, "kdump", block, 2 * block,
+                      "the sub header is lost, and with it what it tells of notes, level and "
+                      "address offset");
+    return 0;
+}
+
+/* The main header; for salvage, what bitmaps and descriptors tell where it is damaged. */
+static int read_head(struct dio_kdump *d, struct dio_bytes *src, struct dumpio_error *err)
+{
+    int rc = dio_kdump_read_head(src, &d->head, err);
+    if (!rc || !d->salvage || rc == DUMPIO_E_NOMEM || rc == DUMPIO_E_CANCELLED)
+        return rc;
+    int found = dio_kdump_rebuild_head(src, &d->head, err);
+    if (found)
+        return found == DUMPIO_END ? rc : found;
+    d->rebuilt = true;
+    dio_salvage_found(d->salvage, DUMPIO_FOUND_DAMAGE, src, "kdump", 0, d->head.block_size,
+                      "the main header is lost: bitmaps at 0x%" PRIx64 " and descriptors behind them"
+                      " prove each other",
+                      (1 + (uint64_t)d->head.sub_blocks) * d->head.block_size);
+    return 0;
+}
+
 static int read_parts(struct dio_kdump *d, const struct dio_input *in, struct dumpio_error *err)
 {
     int rc = 0;
@@ -44,7 +83,7 @@ static int read_parts(struct dio_kdump *d, const struct dio_input *in, struct du
         if (i)
             rc = same_head(in, i, dio_kdump_head_size(d->head.word), err);
         if (!rc && !d->head.diskdump)
-            rc = dio_kdump_read_sub(p->src, &d->head, &p->sub, err);
+            rc = read_sub(d, p, err);
         else
             p->sub.max_mapnr = d->head.max_mapnr;
         d->n_parts++;
@@ -65,8 +104,9 @@ int dio_kdump_new(struct dio_kdump **out, const struct dio_input *in,
     struct dio_kdump *d = calloc(1, sizeof *d);
     int rc = d && in->n ? 0 : dio_nomem(err, "an open dump");
     if (!rc) {
+        d->salvage = in->salvage;
         d->parts = calloc(in->n, sizeof *d->parts);
-        rc = d->parts ? dio_kdump_read_head(in->parts[0], &d->head, err)
+        rc = d->parts ? read_head(d, in->parts[0], err)
                       : dio_nomem(err, "the parts");
     }
     if (!rc && d->head.version > DIO_KDUMP_VERSION)
@@ -94,6 +134,7 @@ void dio_kdump_close(void *self)
     if (!d)
         return;
     dio_rank_free(&d->rank);
+    dio_bytes_close(d->patched);
     free(d->parts);
     free(d);
 }
@@ -234,7 +275,8 @@ static int part_cut(struct dio_kdump *d, const struct dio_kdump_part *p, bool *c
     int rc = dio_rank_of(&d->rank, p->start, &first, err);
     if (!rc)
         rc = dio_rank_of(&d->rank, p->end, &end, err);
-    if (rc || end == first)
+    end += (uint64_t)d->shift_behind;
+    if (rc || end <= first)
         return rc;
     uint64_t n = end - first < CUT_DESCS ? end - first : CUT_DESCS;
     uint64_t at = d->desc_at + (end - first - n) * DIO_KDUMP_DESC;
@@ -282,6 +324,10 @@ int dio_kdump_tables(struct dio_kdump *d, struct dumpio_info *info, const struct
                         "%" PRIu64 " page frames of %u bytes are more than 64 bits can address",
                         d->max_pfn, d->head.block_size);
     info->end_addr = d->base + (d->max_pfn << d->shift);
+    if (d->salvage && d->n_parts == 1)
+        rc = dio_kdump_mend(d, err);
+    if (rc)
+        return rc;
     rc = dio_rank_init(&d->rank, &d->stored, err);
     return rc ? rc : look_for_cuts(d, info, env, err);
 }
@@ -394,7 +440,10 @@ static enum dumpio_kind kind_of(struct scan *s, uint64_t pfn, uint64_t *edge)
         return DUMPIO_EXCLUDED;
     if (pfn >= d->stored.have)
         return DUMPIO_LOST;
-    enum dumpio_kind kind = dio_kdump_part_of(d, pfn, edge) ? DUMPIO_PRESENT : DUMPIO_LOST;
+    bool lost = pfn >= d->lost_start && pfn < d->lost_end;
+    enum dumpio_kind kind = dio_kdump_part_of(d, pfn, edge) && !lost ? DUMPIO_PRESENT : DUMPIO_LOST;
+    if (pfn < d->lost_end && *edge > (lost ? d->lost_end : d->lost_start))
+        *edge = lost ? d->lost_end : d->lost_start;
     if (*edge > d->stored.have)
         *edge = d->stored.have;
     return kind;
