@@ -13,6 +13,8 @@
 #define PIECE 4096u /* of a bitmap, bytes */
 #define BITS (PIECE * 8u)
 #define PATCHES_MAX 65536u
+#define ONES UINT64_MAX
+#define ZEROS (UINT64_MAX - 1)
 
 /* ---- the sub header -------------------------------------------------------------------------- */
 
@@ -46,7 +48,7 @@ void dio_kdump_rebuild_sub(const struct dio_kdump_head *h, struct dio_kdump_sub 
 
 struct patch {
     uint64_t start, end; /* of the source */
-    uint64_t from;       /* of the source, too; UINT64_MAX: all ones */
+    uint64_t from;       /* of the source, too; or ONES, ZEROS */
 };
 
 struct dio_kdump_patched {
@@ -68,8 +70,8 @@ static int patched_read_at(struct dio_bytes *b, uint64_t off, void *buf, size_t 
         size_t n;
         if (a >= z)
             continue;
-        if (p->v[i].from == UINT64_MAX)
-            memset(to, 0xff, (size_t)(z - a));
+        if (p->v[i].from >= ZEROS)
+            memset(to, p->v[i].from == ONES ? 0xff : 0, (size_t)(z - a));
         else
             rc = dio_read_around(p->below, p->v[i].from + (a - p->v[i].start), to, (size_t)(z - a),
                                  &n, 0, NULL, err);
@@ -137,7 +139,6 @@ struct mending {
     uint64_t set;                /* bits of the second bitmap, mended */
     uint64_t first_bad, end_bad; /* frames whose bits were damaged; first == end: none */
     uint64_t empty_first, empty_end; /* frames of memory in pieces of the second that are all zero */
-    bool proved;                 /* every damaged piece of the second has one of the first */
 };
 
 static int mend_piece(struct mending *m, uint64_t bit, size_t len, struct dumpio_error *err)
@@ -153,8 +154,7 @@ static int mend_piece(struct mending *m, uint64_t bit, size_t len, struct dumpio
     if (stored.bad) {
         m->first_bad = m->first_bad == m->end_bad ? bit : m->first_bad;
         m->end_bad = end;
-        m->proved &= !ram.bad;
-        rc = add_patch(m->p, stored.at, stored.at + len, ram.bad ? UINT64_MAX : ram.at, err);
+        rc = add_patch(m->p, stored.at, stored.at + len, ram.bad ? ONES : ram.at, err);
         m->set += ram.bad ? 0 : ram.set;
     } else {
         m->set += stored.set;
@@ -223,11 +223,13 @@ static void judge(struct mending *m, const struct dio_kdump_table *t)
 {
     struct dio_kdump *d = m->d;
     bool agree = has_count(t, m->set), bad = m->first_bad < m->end_bad;
-    if (bad && agree && m->proved)
+    if (bad && agree) {
+        for (size_t i = 0; i < m->p->n; i++) /* there is no descriptor left for these */
+            m->p->v[i].from = m->p->v[i].from == ONES ? ZEROS : m->p->v[i].from;
         tell(m, true);
-    else if (bad)
+    } else if (bad) {
         lose(m, t);
-    else if (!agree && t->n == 1 && t->counts[0] < m->set) {
+    } else if (!agree && t->n == 1 && t->counts[0] < m->set) {
         m->first_bad = 0; /* more bits than descriptors, and nothing tells where */
         m->end_bad = d->max_pfn;
         lose(m, t);
@@ -240,7 +242,7 @@ static void judge(struct mending *m, const struct dio_kdump_table *t)
 
 int dio_kdump_mend(struct dio_kdump *d, struct dumpio_error *err)
 {
-    struct mending m = {.d = d, .proved = true};
+    struct mending m = {.d = d};
     struct dio_kdump_table t = {.at = d->desc_at};
     uint64_t have = d->stored.have < d->ram.have ? d->stored.have : d->ram.have;
     if (have < d->stored.bits)

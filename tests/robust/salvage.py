@@ -32,6 +32,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 BIN = os.environ["DUMPIO_BIN"]
 SCRATCH = os.environ["DUMPIO_SCRATCH"]
 NOISE = 4096
+HEADS = 8                       # blocks at the start that are hit one at a time
 LIMIT = 600                     # seconds for one conversion: more is a hang
 PLAIN, PACKED = 0, 1            # kinds of payloads: noise shows in the packed ones alone
 
@@ -257,7 +258,7 @@ def trials(form, cuts, blocks, seed):
                                         for _ in range(blocks))]
     hit(path, used)
     tried(path, used, "%d blocks of noise" % blocks)
-    for block in range(3):
+    for block in range(HEADS):
         path = copy_of(form)
         used = [(block * NOISE, block * NOISE + NOISE)]
         hit(path, used)

@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Salvage of flattened ("makedumpfile") files. Behind a segment header that is damaged, the next one
+ * is looked for that leads to further ones; the data in between belongs to the one gap that is as
+ * long. Format: makedumpfile's IMPLEMENTATION. Not handled: two lost headers in one stretch, whose
+ * data is lost.
+ */
+#include "flat_salvage.h"
+#include "flat_segments.h"
+
+#include "../plug/decode.h"
+
+#include <stdlib.h>
+
+#define WINDOW (1u << 20)
+#define CHAIN 3u                      /* headers that have to follow each other to be believed */
+#define CHAIN_FIRST 6u                /* likewise, when nothing else says what file it is */
+#define FIND_AREA (16u << 20)         /* the first of them is looked for up to here */
+#define OFFSET_MAX (UINT64_C(1) << 50) /* no dump is longer */
+#define LEN_MAX (UINT64_C(1) << 40)   /* of a segment that the file is too short for */
+#define NEAR 512u                     /* bytes looked at to see whether a place is damaged */
+#define GAPS_MAX 65536u
+
+/* ---- headers --------------------------------------------------------------------------------- */
+
+struct look {
+    struct dio_bytes *below;
+    uint8_t *buf; /* WINDOW bytes */
+    uint64_t at;
+    size_t len;
+};
+
+struct header {
+    uint64_t offset, len;
+    bool end;
+};
+
+/* The header at `at` as it stands there; false behind the end of the file. */
+static int read_header(struct look *l, uint64_t at, struct header *h, bool *there,
+                       struct dumpio_error *err)
+{
+    if (at < l->at || at - l->at > l->len || l->len - (size_t)(at - l->at) < DIO_FLAT_SEGMENT) {
+        l->at = at;
+        int rc = dio_read_around(l->below, at, l->buf, WINDOW, &l->len, 0, NULL, err);
+        if (rc)
+            return rc;
+    }
+    *there = l->len - (size_t)(at - l->at) >= DIO_FLAT_SEGMENT;
+    if (*there) {
+        const uint8_t *p = l->buf + (at - l->at);
+        h->offset = dio_get64(p, DUMPIO_BIG);
+        h->len = dio_get64(p + 8, DUMPIO_BIG);
+        h->end = h->offset == UINT64_MAX && h->len == UINT64_MAX;
+    }
+    return 0;
+}
+
+static bool plausible(const struct look *l, uint64_t at, const struct header *h)
+{
+    return h->offset < OFFSET_MAX && h->len && h->len <= l->below->size - at - DIO_FLAT_SEGMENT;
+}
+
+/* Do headers follow each other from `at` on? The end of the file, or of the stream, ends them. */
+static int chain(struct look *l, uint64_t at, unsigned links, bool *yes, struct dumpio_error *err)
+{
+    *yes = false;
+    for (unsigned i = 0; i < links; i++) {
+        struct header h;
+        bool there;
+        int rc = read_header(l, at, &h, &there, err);
+        if (rc)
+            return rc;
+        if (!there || h.end) {
+            *yes = i > 0 && (there || at == l->below->size);
+            return 0;
+        }
+        if (!plausible(l, at, &h))
+            return 0;
+        at += DIO_FLAT_SEGMENT + h.len;
+    }
+    *yes = true;
+    return 0;
+}
+
+/* The next header at or behind `from`; DUMPIO_END when there is none. */
+static int resync(struct look *l, uint64_t from, uint64_t limit, unsigned links, uint64_t *found,
+                  struct dumpio_error *err)
+{
+    for (uint64_t at = from; at < limit; at++) {
+        struct header h;
+        bool there, yes = false;
+        int rc = read_header(l, at, &h, &there, err);
+        if (rc || !there)
+            return rc ? rc : DUMPIO_END;
+        if (h.end)
+            yes = at + DIO_FLAT_SEGMENT == l->below->size;
+        else if (plausible(l, at, &h))
+            rc = chain(l, at, links, &yes, err);
+        if (rc)
+            return rc;
+        if (yes) {
+            *found = at;
+            return 0;
+        }
+    }
+    return DUMPIO_END;
+}
+
+/* ---- the walk -------------------------------------------------------------------------------- */
+
+static int add_damage(struct dio_flat_rescue *r, uint64_t start, uint64_t end,
+                      struct dumpio_error *err)
+{
+    if (r->n == r->cap) {
+        size_t cap = r->cap ? r->cap * 2 : 16;
+        struct dio_flat_damage *v = realloc(r->damage, cap * sizeof *v);
+        if (!v)
+            return dio_nomem(err, "damaged segments");
+        r->damage = v;
+        r->cap = cap;
+    }
+    r->damage[r->n++] = (struct dio_flat_damage){start, end, 0, false};
+    return 0;
+}
+
+struct walk {
+    struct look l;
+    struct dio_index *starts;
+    struct dio_flat_rescue *r;
+    struct dio_entry held; /* the segment before, which the next header vouches for */
+    bool holds;
+    uint64_t segments;
+};
+
+static int file_held(struct walk *w, struct dumpio_error *err)
+{
+    if (!w->holds)
+        return 0;
+    uint64_t end = w->held.key + w->held.extra;
+    w->holds = false;
+    w->segments++;
+    w->r->size = end > w->r->size ? end : w->r->size;
+    return dio_index_add(w->starts, &w->held, err);
+}
+
+/* Noise, or not readable: then it is this place that is damaged, and not the length before it. */
+static int is_damaged(struct walk *w, uint64_t at, bool *yes, struct dumpio_error *err)
+{
+    uint8_t buf[2 * NEAR];
+    struct dio_gaps gaps = {NULL, 0, 0};
+    uint64_t from = at > NEAR ? at - NEAR : 0;
+    size_t got;
+    int rc = dio_read_around(w->l.below, from, buf, sizeof buf, &got, 0, &gaps, err);
+    size_t before = (size_t)(at - from), behind = got > before ? got - before : 0;
+    *yes = gaps.n || (before == NEAR && dio_is_noise(buf, NEAR)) ||
+           (behind >= NEAR && dio_is_noise(buf + before, NEAR));
+    dio_gaps_free(&gaps);
+    return rc;
+}
+
+/* The last segment of a cut stream: as much of it as there is. DUMPIO_END. */
+static int take_tail(struct walk *w, uint64_t at, const struct header *h, bool there,
+                     struct dumpio_error *err)
+{
+    uint64_t size = w->l.below->size, left = there ? size - at - DIO_FLAT_SEGMENT : 0;
+    bool fits = there && h->offset < OFFSET_MAX && h->len < LEN_MAX && left && left < h->len;
+    int rc = file_held(w, err);
+    if (!rc && fits) {
+        w->held = (struct dio_entry){h->offset, at + DIO_FLAT_SEGMENT, left};
+        w->holds = true;
+        rc = file_held(w, err);
+    } else if (!rc && at < size) {
+        rc = add_damage(w->r, at, size, err);
+    }
+    w->r->cut = true;
+    return rc ? rc : DUMPIO_END;
+}
+
+/* No header stands at *at. Goes on to the next; DUMPIO_END when there is none. */
+static int go_around(struct walk *w, uint64_t *at, const struct header *h, bool there,
+                     struct dumpio_error *err)
+{
+    uint64_t start = *at, from = *at + 1, found;
+    bool here;
+    int rc = is_damaged(w, *at, &here, err);
+    if (!rc && !here && w->holds) {
+        start = w->held.value - DIO_FLAT_SEGMENT;
+        from = w->held.value;
+    }
+    if (!rc)
+        rc = resync(&w->l, from, w->l.below->size, CHAIN, &found, err);
+    if (rc == DUMPIO_END)
+        return take_tail(w, *at, h, there, err);
+    if (!rc && from == w->held.value)
+        w->holds = false; /* its own length is what is wrong */
+    if (!rc)
+        rc = file_held(w, err);
+    if (!rc)
+        rc = add_damage(w->r, start, found, err);
+    *at = found;
+    return rc;
+}
+
+static int walk(struct walk *w, struct dumpio_error *err)
+{
+    uint64_t at = DIO_FLAT_HEADER;
+    for (;;) {
+        struct header h = {0, 0, false};
+        bool there;
+        int rc = read_header(&w->l, at, &h, &there, err);
+        if (!rc && there && h.end)
+            return file_held(w, err);
+        if (!rc && there && plausible(&w->l, at, &h)) {
+            rc = file_held(w, err);
+            w->held = (struct dio_entry){h.offset, at + DIO_FLAT_SEGMENT, h.len};
+            w->holds = true;
+            at += DIO_FLAT_SEGMENT + h.len;
+        } else if (!rc) {
+            rc = go_around(w, &at, &h, there, err);
+        }
+        if (rc)
+            return rc == DUMPIO_END ? 0 : rc;
+    }
+}
+
+int dio_flat_scan_around(struct dio_bytes *below, struct dio_index *starts,
+                         struct dio_flat_rescue *r, struct dumpio_error *err)
+{
+    struct walk w = {.l = {.below = below, .buf = malloc(WINDOW)}, .starts = starts, .r = r};
+    int rc = w.l.buf ? walk(&w, err) : dio_nomem(err, "flattened segments");
+    free(w.l.buf);
+    if (!rc && !w.segments)
+        rc = dio_fail(err, DUMPIO_E_CORRUPT, DIO_FLAT_HEADER, "no flattened segment is readable");
+    return rc;
+}
+
+/* ---- where lost segments belong -------------------------------------------------------------- */
+
+struct gap {
+    uint64_t start, len;
+};
+
+static int find_gaps(struct dio_index *have, struct gap *v, size_t *n, struct dumpio_error *err)
+{
+    uint64_t end = 0, key = 0;
+    *n = 0;
+    for (;;) {
+        struct dio_entry e;
+        size_t got;
+        int rc = dio_index_range(have, key, &e, 1, &got, err);
+        if (rc || !got)
+            return rc;
+        uint64_t start = e.key - (e.extra - 1);
+        if (start > end && *n < GAPS_MAX)
+            v[(*n)++] = (struct gap){end, start - end};
+        end = key = e.key + 1;
+    }
+}
+
+static uint64_t data_len(const struct dio_flat_damage *d)
+{
+    return d->end - d->start > DIO_FLAT_SEGMENT ? d->end - d->start - DIO_FLAT_SEGMENT : 0;
+}
+
+/* Gaps of that length, and lost segments of it. */
+static bool only_one(const struct dio_flat_rescue *r, const struct gap *v, size_t n, uint64_t len,
+                     const struct gap **found)
+{
+    size_t gaps = 0, segments = 0;
+    for (size_t i = 0; i < n; i++)
+        if (v[i].len == len) {
+            gaps++;
+            *found = &v[i];
+        }
+    for (size_t i = 0; i < r->n; i++)
+        segments += data_len(&r->damage[i]) == len;
+    return gaps == 1 && segments == 1;
+}
+
+static int copy_index(struct dio_index *from, struct dio_index *to, struct dumpio_error *err)
+{
+    uint64_t key = 0;
+    for (;;) {
+        struct dio_entry e;
+        size_t got;
+        int rc = dio_index_range(from, key, &e, 1, &got, err);
+        if (!rc && got)
+            rc = dio_index_add(to, &e, err);
+        if (rc || !got)
+            return rc;
+        key = e.key + 1;
+    }
+}
+
+int dio_flat_place_lost(struct dio_index *have, struct dio_index **to, struct dio_flat_rescue *r,
+                        const struct dumpio_env *env, struct dumpio_error *err)
+{
+    size_t n, placed = 0;
+    struct gap *v = malloc(GAPS_MAX * sizeof *v);
+    const struct gap *place = NULL;
+    *to = NULL;
+    if (!v)
+        return dio_nomem(err, "flattened segments");
+    int rc = r->n ? find_gaps(have, v, &n, err) : DUMPIO_END;
+    for (size_t i = 0; i < r->n && !rc; i++) {
+        struct dio_flat_damage *d = &r->damage[i];
+        if (data_len(d) && only_one(r, v, n, data_len(d), &place)) {
+            d->offset = place->start;
+            d->placed = true;
+            placed++;
+        }
+    }
+    if (!rc && placed)
+        rc = dio_index_new(to, 0, env, err);
+    if (!rc && placed)
+        rc = copy_index(have, *to, err);
+    for (size_t i = 0; i < r->n && !rc; i++) {
+        const struct dio_flat_damage *d = &r->damage[i];
+        struct extent e = {d->offset, data_len(d), d->start + DIO_FLAT_SEGMENT};
+        if (d->placed)
+            rc = add_extent(*to, &e, err);
+    }
+    if (!rc && placed)
+        rc = dio_index_seal(*to, DIO_KEEP_ALL, NULL, err);
+    free(v);
+    return rc == DUMPIO_END ? 0 : rc;
+}
+
+bool dio_flat_gaps_lost(const struct dio_flat_rescue *r)
+{
+    bool lost = r->cut;
+    for (size_t i = 0; i < r->n; i++)
+        lost |= !r->damage[i].placed;
+    return lost;
+}
+
+void dio_flat_tell(const struct dio_flat_rescue *r, const struct dio_bytes *below)
+{
+    for (size_t i = 0; i < r->n; i++) {
+        const struct dio_flat_damage *d = &r->damage[i];
+        if (d->placed)
+            dio_salvage_found(r->salvage, DUMPIO_FOUND_REBUILT, below, "flattened", d->start,
+                              d->end, "segment header: its data has just the length of the gap at "
+                              "0x%llx", (unsigned long long)d->offset);
+        else
+            dio_salvage_found(r->salvage, DUMPIO_FOUND_DAMAGE, below, "flattened", d->start, d->end,
+                              "segment headers: where the data belongs is not known");
+    }
+    if (r->cut)
+        dio_salvage_found(r->salvage, DUMPIO_FOUND_DAMAGE, below, "flattened", below->size,
+                          below->size, "the stream ends without its end marker");
+}
+
+int dio_flat_find(struct dio_bytes *below, bool *there, struct dumpio_error *err)
+{
+    struct look l = {.below = below, .buf = malloc(WINDOW)};
+    uint64_t limit = below->size < FIND_AREA ? below->size : FIND_AREA, found;
+    int rc = l.buf ? resync(&l, DIO_FLAT_HEADER, limit, CHAIN_FIRST, &found, err)
+                   : dio_nomem(err, "flattened segments");
+    free(l.buf);
+    *there = !rc;
+    return rc == DUMPIO_END ? 0 : rc;
+}
+
+void dio_flat_rescue_free(struct dio_flat_rescue *r)
+{
+    free(r->damage);
+}
