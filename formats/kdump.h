@@ -111,6 +111,7 @@ struct dio_kdump {
     uint64_t lost_start, lost_end; /* frames that no bitmap can be believed of */
     int64_t shift_behind;       /* what their descriptors are more than the bits, behind them */
     bool rebuilt;               /* the main header was lost */
+    uint64_t zero_at;           /* of the page of zeros that pages share, as far as known; or 0 */
     const struct dio_codec *codecs[6]; /* [log2(descriptor flag)]; NULL: flag unknown */
 };
 

@@ -44,8 +44,9 @@ int dio_kdump_read_table(struct dio_bytes *src, enum dumpio_order order, unsigne
 {
     enum { PIECE = 1024 };
     uint8_t raw[PIECE * DIO_KDUMP_DESC];
-    uint64_t data = UINT64_MAX, n = 0, bad = 0;
+    uint64_t data = UINT64_MAX, n = 0, bad = 0, sharers = 0;
     t->size_max = t->plain = 0;
+    t->zero_at = 0;
     while (n < DESCS_MAX && t->at + n * DIO_KDUMP_DESC < data) {
         size_t got;
         int rc = dio_read_around(src, t->at + n * DIO_KDUMP_DESC, raw, sizeof raw, &got, 0, NULL,
@@ -61,7 +62,9 @@ int dio_kdump_read_table(struct dio_bytes *src, enum dumpio_order order, unsigne
             if (desc_right(p, order, t->at, src->size)) {
                 uint64_t off = dio_get64(p, order);
                 uint32_t len = dio_get32(p + 8, order);
+                sharers = off < data ? 0 : sharers;
                 data = off < data ? off : data;
+                sharers += off == data;
                 t->size_max = len > t->size_max ? len : t->size_max;
                 t->plain = dio_get32(p + 12, order) ? t->plain : len;
             } else if (bad++, n <= first) {
@@ -71,6 +74,8 @@ int dio_kdump_read_table(struct dio_bytes *src, enum dumpio_order order, unsigne
     }
     if (data == UINT64_MAX || bad > n / BAD_SHARE)
         return DUMPIO_END;
+    if (sharers > 1)
+        t->zero_at = data;
     count(t, data);
     return t->n ? 0 : DUMPIO_END;
 }

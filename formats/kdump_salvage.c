@@ -257,6 +257,7 @@ int dio_kdump_mend(struct dio_kdump *d, struct dumpio_error *err)
     m.p->b = (struct dio_bytes){&patched_ops, d->stored.src->size, d->stored.src->name, 0};
     d->patched = &m.p->b;
     t.n = rc ? 0 : t.n;
+    d->zero_at = rc ? 0 : t.zero_at;
     rc = 0;
     for (uint64_t bit = 0; bit < have && !rc; bit += BITS)
         rc = mend_piece(&m, bit, have - bit < BITS ? (size_t)dio_div_up(have - bit, 8) : PIECE, err);

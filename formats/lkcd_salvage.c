@@ -48,6 +48,18 @@ static int look_at(struct look *l, uint64_t off, const uint8_t **p, struct dumpi
     return 0;
 }
 
+/* The same without moving the window; `room` is for a record outside of it. */
+static int peek_at(struct look *l, uint64_t off, uint8_t room[DIO_LKCD_RECORD], const uint8_t **p,
+                   struct dumpio_error *err)
+{
+    size_t got;
+    if (off >= l->at && off - l->at <= l->len && l->len - (size_t)(off - l->at) >= DIO_LKCD_RECORD)
+        return look_at(l, off, p, err);
+    int rc = dio_read_around(l->src, off, room, DIO_LKCD_RECORD, &got, 0, NULL, err);
+    *p = !rc && got == DIO_LKCD_RECORD ? room : NULL;
+    return rc;
+}
+
 /* May a record stand at p? Stricter than readers have to be: nothing vouches for it yet. */
 static bool plausible(const struct look *l, const uint8_t *p, struct record *r)
 {
@@ -78,10 +90,11 @@ static bool is_end(const struct look *l, const uint8_t *p, uint64_t off)
 static int chain(struct look *l, uint64_t off, unsigned links, bool *yes, struct dumpio_error *err)
 {
     struct record r;
+    uint8_t room[DIO_LKCD_RECORD];
     const uint8_t *p;
     *yes = false;
     for (unsigned i = 0; i < links; i++) {
-        int rc = look_at(l, off, &p, err);
+        int rc = peek_at(l, off, room, &p, err);
         if (rc)
             return rc;
         if (!p || is_end(l, p, off)) {

@@ -13,8 +13,9 @@
 #include <stdlib.h>
 
 #define WINDOW (1u << 20)
-#define CHAIN 3u                      /* headers that have to follow each other to be believed */
-#define CHAIN_FIRST 6u                /* likewise, when nothing else says what file it is */
+#define CHAIN 4u       /* headers that have to follow each other to be believed; one at least has */
+#define CHAIN_FIRST 8u /* to go on where another one ends: half of these, when nothing else says */
+                       /* what file it is. Tables of small numbers would look the same otherwise */
 #define FIND_AREA (16u << 20)         /* the first of them is looked for up to here */
 #define OFFSET_MAX (UINT64_C(1) << 50) /* no dump is longer */
 #define LEN_MAX (UINT64_C(1) << 40)   /* of a segment that the file is too short for */
@@ -35,24 +36,47 @@ struct header {
     bool end;
 };
 
-/* The header at `at` as it stands there; false behind the end of the file. */
+static void decode(const uint8_t *p, struct header *h)
+{
+    h->offset = dio_get64(p, DUMPIO_BIG);
+    h->len = dio_get64(p + 8, DUMPIO_BIG);
+    h->end = h->offset == UINT64_MAX && h->len == UINT64_MAX;
+}
+
+static bool in_window(const struct look *l, uint64_t at)
+{
+    return at >= l->at && at - l->at <= l->len && l->len - (size_t)(at - l->at) >= DIO_FLAT_SEGMENT;
+}
+
+/* The header at `at` as it stands there, from the window; not *there behind the end of the file. */
 static int read_header(struct look *l, uint64_t at, struct header *h, bool *there,
                        struct dumpio_error *err)
 {
-    if (at < l->at || at - l->at > l->len || l->len - (size_t)(at - l->at) < DIO_FLAT_SEGMENT) {
+    if (!in_window(l, at)) {
         l->at = at;
         int rc = dio_read_around(l->below, at, l->buf, WINDOW, &l->len, 0, NULL, err);
         if (rc)
             return rc;
     }
-    *there = l->len - (size_t)(at - l->at) >= DIO_FLAT_SEGMENT;
-    if (*there) {
-        const uint8_t *p = l->buf + (at - l->at);
-        h->offset = dio_get64(p, DUMPIO_BIG);
-        h->len = dio_get64(p + 8, DUMPIO_BIG);
-        h->end = h->offset == UINT64_MAX && h->len == UINT64_MAX;
-    }
+    *there = in_window(l, at);
+    if (*there)
+        decode(l->buf + (at - l->at), h);
     return 0;
+}
+
+/* The same without moving the window: what vouches for a header lies anywhere. */
+static int peek_header(struct look *l, uint64_t at, struct header *h, bool *there,
+                       struct dumpio_error *err)
+{
+    uint8_t raw[DIO_FLAT_SEGMENT];
+    size_t got;
+    if (in_window(l, at))
+        return read_header(l, at, h, there, err);
+    int rc = dio_read_around(l->below, at, raw, sizeof raw, &got, 0, NULL, err);
+    *there = !rc && got == sizeof raw;
+    if (*there)
+        decode(raw, h);
+    return rc;
 }
 
 static bool plausible(const struct look *l, uint64_t at, const struct header *h)
@@ -63,22 +87,30 @@ static bool plausible(const struct look *l, uint64_t at, const struct header *h)
 /* Do headers follow each other from `at` on? The end of the file, or of the stream, ends them. */
 static int chain(struct look *l, uint64_t at, unsigned links, bool *yes, struct dumpio_error *err)
 {
+    uint64_t ends[CHAIN_FIRST];
+    unsigned go_on = 0;
     *yes = false;
     for (unsigned i = 0; i < links; i++) {
         struct header h;
         bool there;
-        int rc = read_header(l, at, &h, &there, err);
+        int rc = peek_header(l, at, &h, &there, err);
         if (rc)
             return rc;
         if (!there || h.end) {
-            *yes = i > 0 && (there || at == l->below->size);
+            *yes = i > 0 && (there ? at + DIO_FLAT_SEGMENT : at) == l->below->size;
             return 0;
         }
         if (!plausible(l, at, &h))
             return 0;
+        for (unsigned k = 0; k < i; k++)
+            if (ends[k] == h.offset) {
+                go_on++;
+                break;
+            }
+        ends[i] = h.offset + h.len;
         at += DIO_FLAT_SEGMENT + h.len;
     }
-    *yes = true;
+    *yes = go_on >= (links == CHAIN_FIRST ? links / 2 : 1);
     return 0;
 }
 
