@@ -13,6 +13,7 @@
 #define PIECE 4096u /* of a bitmap, bytes */
 #define BITS (PIECE * 8u)
 #define PATCHES_MAX 65536u
+#define FRAMES_MAX (UINT64_C(1) << 34) /* larger bitmaps are not looked through */
 #define ONES UINT64_MAX
 #define ZEROS (UINT64_MAX - 1)
 
@@ -245,7 +246,7 @@ int dio_kdump_mend(struct dio_kdump *d, struct dumpio_error *err)
     struct mending m = {.d = d};
     struct dio_kdump_table t = {.at = d->desc_at};
     uint64_t have = d->stored.have < d->ram.have ? d->stored.have : d->ram.have;
-    if (have < d->stored.bits)
+    if (have < d->stored.bits || have > FRAMES_MAX)
         return 0; /* it ends inside its bitmaps: nothing proves anything */
     int rc = dio_kdump_read_table(d->parts[0].src, d->head.order, 0, &t, err);
     if (rc < 0)

@@ -108,6 +108,7 @@ struct dio_lkcd {
     struct dio_bytes *src;
     struct dio_salvage *salvage;   /* NULL: the chain of records ends where it breaks */
     struct dio_lkcd_head head;
+    uint64_t searched;             /* bytes looked through for records behind damage */
     const struct dio_codec *codec; /* of COMPRESSED records; NULL: see why */
     char why[80];                  /* reason that such pages are lost */
     struct dio_index *index;       /* physical address -> offset of payload, size | flags << 32 */

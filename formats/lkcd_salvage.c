@@ -15,6 +15,7 @@
 #define CHAIN_HEAD 8u            /* likewise, when nothing else is known of the dump */
 #define HEAD_AREA (16u << 20)    /* the first record is looked for up to here */
 #define RECORD_MIN (DIO_LKCD_RECORD + 8u) /* no packed page is smaller */
+#define SEARCH_MAX (UINT64_C(2) << 30) /* bytes looked through for records, in all */
 #define SURVEY 1024u             /* records looked at for a packed one */
 
 /* ---- records --------------------------------------------------------------------------------- */
@@ -133,13 +134,16 @@ static int find(struct look *l, uint64_t from, uint64_t limit, unsigned links, u
     return DUMPIO_END;
 }
 
-int dio_lkcd_resync(const struct dio_lkcd *l, uint64_t base, uint64_t from, uint64_t *found,
+int dio_lkcd_resync(struct dio_lkcd *l, uint64_t base, uint64_t from, uint64_t *found,
                     struct dumpio_error *err)
 {
     struct look k = {l->src, l->head.order, l->head.page_size, true, base, malloc(WINDOW), 0, 0};
     if (!k.buf)
         return dio_nomem(err, "page records");
-    int rc = find(&k, from, l->src->size, CHAIN, found, err);
+    uint64_t left = SEARCH_MAX - l->searched;
+    uint64_t limit = l->src->size - from < left ? l->src->size : from + left;
+    int rc = from < l->src->size ? find(&k, from, limit, CHAIN, found, err) : DUMPIO_END;
+    l->searched += (rc ? limit : *found) - (from < limit ? from : limit);
     free(k.buf);
     return rc;
 }

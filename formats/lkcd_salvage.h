@@ -22,7 +22,7 @@ struct dio_lkcd_damage {
  * The next record from `from` on that others vouch for, whose stored addresses are `base` and more.
  * 0, DUMPIO_END, or an error.
  */
-int dio_lkcd_resync(const struct dio_lkcd *l, uint64_t base, uint64_t from, uint64_t *found,
+int dio_lkcd_resync(struct dio_lkcd *l, uint64_t base, uint64_t from, uint64_t *found,
                     struct dumpio_error *err);
 
 /*

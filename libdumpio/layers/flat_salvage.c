@@ -13,9 +13,11 @@
 #include <stdlib.h>
 
 #define WINDOW (1u << 20)
-#define CHAIN 4u       /* headers that have to follow each other to be believed; one at least has */
-#define CHAIN_FIRST 8u /* to go on where another one ends: half of these, when nothing else says */
-                       /* what file it is. Tables of small numbers would look the same otherwise */
+#define CHAIN 4u        /* headers that have to follow each other before damage ends the chain */
+#define CHAIN_FIRST 8u  /* likewise, when nothing else says what file it is */
+#define CHAIN_MAX 64u   /* so many are followed: memory full of small numbers looks like headers */
+#define OVERLAPS_MAX 2u /* in a chain: writers come back to a header, and to little else */
+#define SEARCH_MAX (UINT64_C(4) << 30) /* bytes looked through for headers, in all */
 #define FIND_AREA (16u << 20)         /* the first of them is looked for up to here */
 #define OFFSET_MAX (UINT64_C(1) << 50) /* no dump is longer */
 #define LEN_MAX (UINT64_C(1) << 40)   /* of a segment that the file is too short for */
@@ -29,6 +31,7 @@ struct look {
     uint8_t *buf; /* WINDOW bytes */
     uint64_t at;
     size_t len;
+    uint64_t searched; /* bytes, of SEARCH_MAX */
 };
 
 struct header {
@@ -84,33 +87,72 @@ static bool plausible(const struct look *l, uint64_t at, const struct header *h)
     return h->offset < OFFSET_MAX && h->len && h->len <= l->below->size - at - DIO_FLAT_SEGMENT;
 }
 
-/* Do headers follow each other from `at` on? The end of the file, or of the stream, ends them. */
-static int chain(struct look *l, uint64_t at, unsigned links, bool *yes, struct dumpio_error *err)
+/* Noise, or not readable? Then the place is damaged, and not what leads to it. */
+static int is_damaged(struct dio_bytes *below, uint64_t at, bool *yes, struct dumpio_error *err)
 {
-    uint64_t ends[CHAIN_FIRST];
-    unsigned go_on = 0;
+    uint8_t buf[2 * NEAR];
+    struct dio_gaps gaps = {NULL, 0, 0};
+    uint64_t from = at > NEAR ? at - NEAR : 0;
+    size_t got;
+    int rc = dio_read_around(below, from, buf, sizeof buf, &got, 0, &gaps, err);
+    size_t before = (size_t)(at - from), behind = got > before ? got - before : 0;
+    *yes = gaps.n || (before == NEAR && dio_is_noise(buf, NEAR)) ||
+           (behind >= NEAR && dio_is_noise(buf + before, NEAR));
+    dio_gaps_free(&gaps);
+    return rc;
+}
+
+/* Segments of a chain: half of them go on where another one ends, hardly any overlap. */
+struct links {
+    struct {
+        uint64_t start, end;
+    } v[CHAIN_MAX];
+    unsigned n, go_on, overlaps;
+};
+
+static void add_link(struct links *c, const struct header *h)
+{
+    bool goes_on = false, overlaps = false;
+    uint64_t end = h->offset + h->len;
+    for (unsigned k = 0; k < c->n; k++) {
+        goes_on |= c->v[k].end == h->offset;
+        overlaps |= c->v[k].start < end && h->offset < c->v[k].end;
+    }
+    c->v[c->n].start = h->offset;
+    c->v[c->n++].end = end;
+    c->go_on += goes_on;
+    c->overlaps += overlaps;
+}
+
+/*
+ * Do headers follow each other from `at` on, up to CHAIN_MAX, the end of the stream, or, when they are
+ * at least `least`, to a place that is damaged?
+ */
+static int chain(struct look *l, uint64_t at, unsigned least, bool *yes, struct dumpio_error *err)
+{
+    struct links c = {.n = 0};
     *yes = false;
-    for (unsigned i = 0; i < links; i++) {
+    while (c.n < CHAIN_MAX) {
         struct header h;
         bool there;
         int rc = peek_header(l, at, &h, &there, err);
         if (rc)
             return rc;
         if (!there || h.end) {
-            *yes = i > 0 && (there ? at + DIO_FLAT_SEGMENT : at) == l->below->size;
+            *yes = c.n > 0 && (there ? at + DIO_FLAT_SEGMENT : at) == l->below->size;
             return 0;
         }
-        if (!plausible(l, at, &h))
-            return 0;
-        for (unsigned k = 0; k < i; k++)
-            if (ends[k] == h.offset) {
-                go_on++;
-                break;
-            }
-        ends[i] = h.offset + h.len;
+        if (!plausible(l, at, &h)) {
+            if (c.n < least)
+                return 0;
+            rc = is_damaged(l->below, at, yes, err);
+            *yes &= 2 * c.go_on >= least && c.overlaps <= OVERLAPS_MAX;
+            return rc;
+        }
+        add_link(&c, &h);
         at += DIO_FLAT_SEGMENT + h.len;
     }
-    *yes = go_on >= (links == CHAIN_FIRST ? links / 2 : 1);
+    *yes = 2 * c.go_on >= c.n && c.overlaps <= OVERLAPS_MAX;
     return 0;
 }
 
@@ -118,7 +160,7 @@ static int chain(struct look *l, uint64_t at, unsigned links, bool *yes, struct 
 static int resync(struct look *l, uint64_t from, uint64_t limit, unsigned links, uint64_t *found,
                   struct dumpio_error *err)
 {
-    for (uint64_t at = from; at < limit; at++) {
+    for (uint64_t at = from; at < limit && l->searched < SEARCH_MAX; at++, l->searched++) {
         struct header h;
         bool there, yes = false;
         int rc = read_header(l, at, &h, &there, err);
@@ -175,21 +217,6 @@ static int file_held(struct walk *w, struct dumpio_error *err)
     return dio_index_add(w->starts, &w->held, err);
 }
 
-/* Noise, or not readable: then it is this place that is damaged, and not the length before it. */
-static int is_damaged(struct walk *w, uint64_t at, bool *yes, struct dumpio_error *err)
-{
-    uint8_t buf[2 * NEAR];
-    struct dio_gaps gaps = {NULL, 0, 0};
-    uint64_t from = at > NEAR ? at - NEAR : 0;
-    size_t got;
-    int rc = dio_read_around(w->l.below, from, buf, sizeof buf, &got, 0, &gaps, err);
-    size_t before = (size_t)(at - from), behind = got > before ? got - before : 0;
-    *yes = gaps.n || (before == NEAR && dio_is_noise(buf, NEAR)) ||
-           (behind >= NEAR && dio_is_noise(buf + before, NEAR));
-    dio_gaps_free(&gaps);
-    return rc;
-}
-
 /* The last segment of a cut stream: as much of it as there is. DUMPIO_END. */
 static int take_tail(struct walk *w, uint64_t at, const struct header *h, bool there,
                      struct dumpio_error *err)
@@ -214,7 +241,7 @@ static int go_around(struct walk *w, uint64_t *at, const struct header *h, bool 
 {
     uint64_t start = *at, from = *at + 1, found;
     bool here;
-    int rc = is_damaged(w, *at, &here, err);
+    int rc = is_damaged(w->l.below, *at, &here, err);
     if (!rc && !here && w->holds) {
         start = w->held.value - DIO_FLAT_SEGMENT;
         from = w->held.value;

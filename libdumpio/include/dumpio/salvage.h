@@ -6,7 +6,7 @@
 #ifndef DUMPIO_SALVAGE_H
 #define DUMPIO_SALVAGE_H
 
-#include "dumpio.h"
+#include <dumpio/dumpio.h>
 
 #ifdef __cplusplus
 extern "C" {
