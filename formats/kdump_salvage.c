@@ -264,7 +264,8 @@ int dio_kdump_mend(struct dio_kdump *d, struct dumpio_error *err)
         rc = mend_piece(&m, bit, have - bit < BITS ? (size_t)dio_div_up(have - bit, 8) : PIECE, err);
     if (rc)
         return rc;
-    qsort(m.p->v, m.p->n, sizeof *m.p->v, by_start);
+    if (m.p->n)
+        qsort(m.p->v, m.p->n, sizeof *m.p->v, by_start);
     judge(&m, &t);
     if (m.p->n)
         d->ram.src = d->stored.src = d->patched;
