@@ -12,7 +12,7 @@
 
 #define WINDOW (1u << 20)
 #define CHAIN 3u                 /* records that have to follow each other to be believed */
-#define CHAIN_HEAD 8u            /* likewise, when nothing else is known of the dump */
+#define CHAIN_HEAD 64u           /* likewise, ascending, when nothing else is known of the dump */
 #define HEAD_AREA (16u << 20)    /* the first record is looked for up to here */
 #define RECORD_MIN (DIO_LKCD_RECORD + 8u) /* no packed page is smaller */
 #define SEARCH_MAX (UINT64_C(2) << 30) /* bytes looked through for records, in all */
@@ -87,11 +87,32 @@ static bool is_end(const struct look *l, const uint8_t *p, uint64_t off)
            !dio_get32(p + 8, l->order) && l->src->size - off <= l->page_size;
 }
 
+/* Nothing is known of the dump: records ascend, half of them to the very next page. */
+struct ascent {
+    uint64_t last;
+    unsigned n, next;
+};
+
+static bool ascends(const struct look *l, struct ascent *a, uint64_t address)
+{
+    bool good = l->known || !a->n || address > a->last;
+    a->next += a->n && address - a->last == l->page_size;
+    a->n++;
+    a->last = address;
+    return good;
+}
+
+static bool enough(const struct look *l, const struct ascent *a)
+{
+    return l->known || 2 * a->next >= a->n;
+}
+
 /* Do `links` records stand at off one behind the other, or fewer up to the file's end? */
 static int chain(struct look *l, uint64_t off, unsigned links, bool *yes, struct dumpio_error *err)
 {
     struct record r;
     uint8_t room[DIO_LKCD_RECORD];
+    struct ascent a = {0, 0, 0};
     const uint8_t *p;
     *yes = false;
     for (unsigned i = 0; i < links; i++) {
@@ -99,14 +120,14 @@ static int chain(struct look *l, uint64_t off, unsigned links, bool *yes, struct
         if (rc)
             return rc;
         if (!p || is_end(l, p, off)) {
-            *yes = i > (l->known ? 0 : 1);
+            *yes = i > (l->known ? 0 : 1) && enough(l, &a);
             return 0;
         }
-        if (!plausible(l, p, &r))
+        if (!plausible(l, p, &r) || !ascends(l, &a, r.address))
             return 0;
         off += DIO_LKCD_RECORD + r.size;
     }
-    *yes = true;
+    *yes = enough(l, &a);
     return 0;
 }
 

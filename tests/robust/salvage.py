@@ -200,6 +200,7 @@ def check(form, path, damage, label):
                 wrong += 1
                 if wrong < 4:
                     problems.append("%s: page 0x%x is not what it was" % (label, address))
+        wrong += invented(form, got, label, problems)
     if wrong:
         problems.append("%s: %d pages are wrong" % (label, wrong))
     gone = bool(lost_pages) or missing or absent
@@ -215,6 +216,25 @@ def check(form, path, damage, label):
         print("    " + line)
     os.unlink(out)
     return problems, good, intact
+
+
+def invented(form, got, label, problems):
+    """Pages of the output that are not zero, where the dump holds none."""
+    known = {p[0] for p in form.pages or every_page(form)}
+    size, at, n = os.fstat(got.fileno()).st_size, 0, 0
+    while at < size:
+        try:
+            at = os.lseek(got.fileno(), at, os.SEEK_DATA)
+        except OSError:
+            break
+        at -= at % form.unit
+        got.seek(at)
+        if at not in known and any(got.read(form.unit)):
+            n += 1
+            if n < 4:
+                problems.append("%s: page 0x%x is made up" % (label, at))
+        at += form.unit
+    return n
 
 
 def every_page(form):
