@@ -109,12 +109,16 @@ static int count_up_to(struct search *s, uint64_t end, struct dumpio_error *err)
     return 0;
 }
 
-/* Has the bitmap at `second` no bit that the one at `first` lacks? Damage of a piece is let pass. */
+/*
+ * Has the bitmap at `second` no bit that the one at `first` lacks? A piece of either that cannot be
+ * read, or is noise, says nothing; a single bit elsewhere says no: bitmaps moved by a block are
+ * nearly alike.
+ */
 static int lies_within(struct search *s, uint64_t first, uint64_t second, uint64_t len, bool *yes,
                        struct dumpio_error *err)
 {
-    uint64_t bad = 0;
-    for (uint64_t at = 0; at < len; at += STEP) {
+    *yes = true;
+    for (uint64_t at = 0; at < len && *yes; at += STEP) {
         uint8_t *a = s->buf, *b = s->buf + WINDOW;
         size_t got;
         int rc = dio_read_around(s->src, first + at, a, STEP, &got, 0xff, NULL, err);
@@ -122,12 +126,10 @@ static int lies_within(struct search *s, uint64_t first, uint64_t second, uint64
             rc = dio_read_around(s->src, second + at, b, STEP, &got, 0, NULL, err);
         if (rc)
             return rc;
-        bool within = true;
-        for (size_t i = 0; i < STEP && within; i++)
-            within = !(b[i] & ~a[i]);
-        bad += !within;
+        for (size_t i = 0; i < STEP && *yes; i++)
+            *yes = !(b[i] & ~a[i]);
+        *yes |= dio_is_noise(a, STEP) || dio_is_noise(b, STEP);
     }
-    *yes = bad * BAD_SHARE * 2 <= len / STEP;
     return 0;
 }
 
@@ -139,11 +141,11 @@ static bool has_count(const struct dio_kdump_table *t, uint64_t n)
     return false;
 }
 
-/* Where the bitmaps begin that end at the table. 0, DUMPIO_END, or an error. */
+/* Where the bitmaps begin that end at the table: the one place. 0, DUMPIO_END, or an error. */
 static int find_bitmaps(struct search *s, const struct dio_kdump_table *t, uint32_t block,
                         uint64_t *begin, struct dumpio_error *err)
 {
-    uint64_t set = 0;
+    uint64_t set = 0, fits = 0;
     int rc = count_up_to(s, t->at, err);
     for (uint64_t len = block; !rc && 2 * len + 2 * block <= t->at; len += block) {
         bool yes;
@@ -151,12 +153,11 @@ static int find_bitmaps(struct search *s, const struct dio_kdump_table *t, uint3
             set += s->set[(t->at - len) / STEP + i];
         if (!has_count(t, set))
             continue;
-        *begin = t->at - 2 * len;
-        rc = lies_within(s, *begin, *begin + len, len, &yes, err);
-        if (!rc && yes)
-            return 0;
+        rc = lies_within(s, t->at - 2 * len, t->at - len, len, &yes, err);
+        if (!rc && yes && !fits++)
+            *begin = t->at - 2 * len;
     }
-    return rc ? rc : DUMPIO_END;
+    return rc ? rc : fits == 1 ? 0 : DUMPIO_END;
 }
 
 /* ---- the search ------------------------------------------------------------------------------ */
@@ -181,7 +182,7 @@ static int try_at(struct search *s, uint64_t at, const uint8_t *p, enum dumpio_o
                   struct dio_kdump_head *h, struct dumpio_error *err)
 {
     struct dio_kdump_table t = {.at = at};
-    uint64_t begin;
+    uint64_t begin = 0;
     for (unsigned i = 0; i < FIRST; i++)
         if (!desc_right(p + i * DIO_KDUMP_DESC, order, at, s->src->size))
             return DUMPIO_END;

@@ -373,14 +373,14 @@ def main(args):
         known = FLOOR if name == "small" else FORMS if name in MANY else ["elf"] + FEW
         wanted = [f for f in known
                   if any(fnmatch.fnmatch("%s/%s" % (name, f), p) for p in patterns)]
-        little = not name.startswith("s390x")
+        little = not name.startswith(("s390x", "i386")) # and 64-bit
         truth = SCRATCH + "/truth.raw"
         if wanted:
             run(BIN + "/dumpconv", "--to=raw", "--no-sync", "-q", "-f", source, truth)
         for form in wanted:
             if not little and form.split(",")[0] in ("lkcd:gzip", "kdump:zlib") and \
                     not set(form.split(",")) & {"zst", "age"}:
-                continue                # this file's readers are little-endian
+                continue                # this file's readers are for 64 bits, little-endian
             if form == "elf" and full:
                 with open(source, "rb") as f:
                     made = Form(name + "/elf", source, truth, unit, elf_pages(f, unit))
