@@ -19,6 +19,7 @@ const struct dio_layer dio_layer_age = {
     .suffix = ".age",
     .probe = probe,
     .open = dio_age_open,
+    .open_forward = dio_age_open_forward,
     .create = dio_age_create,
 };
 

@@ -97,10 +97,20 @@ static inline void dio_age_chunk_nonce(uint8_t nonce[DIO_AEAD_NONCE], uint64_t c
 /* How many chunks `sealed` bytes are, and the sealed bytes of the last; false: impossible. */
 bool dio_age_geometry(uint64_t sealed, uint64_t *chunks, size_t *last);
 
-/* ---- layers (age_open.c, age_create.c) ------------------------------------------------------- */
+/*
+ * Up to the payload: its key, to be freed with dio_secret_free, and where its first chunk is. Errors
+ * name the file.
+ */
+int dio_age_start(struct dio_bytes *below, const struct dio_layer_options *o, uint8_t **key,
+                  uint64_t *start, struct dumpio_error *err);
+
+/* ---- layers (age_open.c, age_forward.c, age_create.c) ---------------------------------------- */
 
 int dio_age_open(struct dio_bytes **out, struct dio_bytes *below, const struct dio_layer_options *o,
                  const struct dumpio_env *env, struct dumpio_error *err);
+int dio_age_open_forward(struct dio_bytes **out, struct dio_bytes *below,
+                         const struct dio_layer_options *o, const struct dumpio_env *env,
+                         struct dumpio_error *err);
 int dio_age_create(struct dio_out **out, struct dio_out *below, const struct dio_layer_options *o,
                    const struct dumpio_env *env, struct dumpio_error *err);
 

@@ -223,7 +223,7 @@ static int armor_open(struct dio_bytes **out, struct dio_bytes *below,
     struct armor_in *a = calloc(1, sizeof *a);
     if (!a)
         return dio_nomem(err, "armor");
-    a->b = (struct dio_bytes){&in_ops, 0, below->name, below->truncated};
+    a->b = (struct dio_bytes){&in_ops, 0, below->name, below->truncated, 0};
     a->below = below;
     int rc = read_begin(a, err);
     if (!rc)

@@ -346,6 +346,34 @@ static int check_end(struct age_in *a, struct dio_salvage *salvage, struct dumpi
     return rc;
 }
 
+int dio_age_start(struct dio_bytes *below, const struct dio_layer_options *o, uint8_t **key,
+                  uint64_t *start, struct dumpio_error *err)
+{
+    struct dio_age_header h;
+    uint8_t file_key[DIO_AGE_FILE_KEY], nonce[DIO_AGE_NONCE];
+    if (dio_prim_missing())
+        return dio_fail(err, DUMPIO_E_UNSUPPORTED, 0, "%s: encrypted: %s", below->name,
+                        dio_prim_missing());
+    int rc = dio_age_header_read(&h, below, err);
+    if (rc)
+        return dio_context(err, rc, "%s", below->name);
+    rc = dio_age_header_open(&h, o->keys, below->name, file_key, err);
+    *start = h.len + DIO_AGE_NONCE;
+    dio_age_header_free(&h);
+    if (rc)
+        return dio_context(err, rc, "%s", below->name);
+    rc = dio_read_exact(below, *start - DIO_AGE_NONCE, nonce, sizeof nonce, "the payload's nonce",
+                        err);
+    if (!rc && !(*key = dio_secret_alloc(DIO_AEAD_KEY)))
+        rc = dio_nomem(err, "a key");
+    if (!rc && dio_age_payload_key(*key, file_key, nonce)) {
+        dio_secret_free(*key, DIO_AEAD_KEY);
+        rc = dio_fail(err, DUMPIO_E_INTERNAL, DUMPIO_NO_OFFSET, "libcrypto has no HKDF");
+    }
+    dio_wipe(file_key, sizeof file_key);
+    return rc;
+}
+
 /* Chunks and size; for salvage, a piece that is too short for a last chunk is let go. */
 static int measure(struct age_in *a, bool salvage, struct dumpio_error *err)
 {
@@ -362,47 +390,32 @@ static int measure(struct age_in *a, bool salvage, struct dumpio_error *err)
     return 0;
 }
 
-static int open_payload(struct age_in *a, uint64_t header, const uint8_t *file_key,
-                        struct dio_salvage *salvage, struct dumpio_error *err)
+static int open_payload(struct age_in *a, struct dio_salvage *salvage, struct dumpio_error *err)
 {
-    uint8_t nonce[DIO_AGE_NONCE];
-    a->start = header + DIO_AGE_NONCE;
-    int rc = dio_read_exact(a->below, header, nonce, sizeof nonce, "the payload's nonce", err);
-    if (rc)
-        return rc;
-    if (!(a->key = dio_secret_alloc(DIO_AEAD_KEY)))
-        return dio_nomem(err, "a key");
-    if (dio_age_payload_key(a->key, file_key, nonce))
-        return dio_fail(err, DUMPIO_E_INTERNAL, DUMPIO_NO_OFFSET, "libcrypto has no HKDF");
-    rc = measure(a, salvage != NULL, err);
+    int rc = measure(a, salvage != NULL, err);
     return rc ? rc : check_end(a, salvage, err);
 }
 
 int dio_age_open(struct dio_bytes **out, struct dio_bytes *below, const struct dio_layer_options *o,
                  const struct dumpio_env *env, struct dumpio_error *err)
 {
-    struct dio_age_header h;
-    uint8_t file_key[DIO_AGE_FILE_KEY];
+    uint8_t *key;
+    uint64_t start;
     (void)env;
-    if (dio_prim_missing())
-        return dio_fail(err, DUMPIO_E_UNSUPPORTED, 0, "%s: encrypted: %s", below->name,
-                        dio_prim_missing());
-    int rc = dio_age_header_read(&h, below, err);
+    int rc = dio_age_start(below, o, &key, &start, err);
     if (rc)
-        return dio_context(err, rc, "%s", below->name);
-    rc = dio_age_header_open(&h, o->keys, below->name, file_key, err);
-    uint64_t header = h.len;
-    dio_age_header_free(&h);
-    if (rc)
-        return dio_context(err, rc, "%s", below->name);
+        return rc;
     struct age_in *a = calloc(1, sizeof *a);
-    if (!a)
+    if (!a) {
+        dio_secret_free(key, DIO_AEAD_KEY);
         return dio_nomem(err, "an encrypted file");
-    a->b = (struct dio_bytes){&age_ops, 0, below->name, below->truncated};
+    }
+    a->b = (struct dio_bytes){&age_ops, 0, below->name, below->truncated, 0};
     a->below = below;
+    a->start = start;
+    a->key = key;
     pthread_mutex_init(&a->lock, NULL);
-    rc = open_payload(a, header, file_key, o->salvage, err);
-    dio_wipe(file_key, sizeof file_key);
+    rc = open_payload(a, o->salvage, err);
     if (rc)
         release(a);
     else

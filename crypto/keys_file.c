@@ -144,7 +144,7 @@ static int memory_open(struct dio_bytes **out, const char *text, size_t len, con
     struct memory *m = malloc(sizeof *m);
     if (!m)
         return dio_nomem(err, "a file of keys");
-    *m = (struct memory){{&ops, len, name, 0}, (const uint8_t *)text};
+    *m = (struct memory){{&ops, len, name, 0, 0}, (const uint8_t *)text};
     *out = &m->b;
     return 0;
 }

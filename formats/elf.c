@@ -12,6 +12,8 @@
 
 struct reader {
     struct dio_elf_extents extents;
+    uint64_t trailer; /* of a forward source: where marks of lost pages may stand */
+    enum dumpio_order order;
 };
 
 /* While a dump is being opened. */
@@ -81,7 +83,7 @@ static int check_addresses(const struct opening *o, struct dumpio_error *err)
 static bool is_linear(const struct opening *o)
 {
     uint64_t end = 0;
-    if (o->head.word != 4 || !o->loads.n || o->loads.v[0].paddr || o->seen.mapped ||
+    if (o->src->forward || o->head.word != 4 || !o->loads.n || o->loads.v[0].paddr || o->seen.mapped ||
         strcmp(dio_elf_style(&o->head, &o->loads, &o->seen), "netdump") != 0)
         return false;
     for (size_t i = 0; i < o->loads.n; i++)
@@ -90,12 +92,13 @@ static bool is_linear(const struct opening *o)
     return o->src->size > end && o->loads.v[0].offset < o->src->size;
 }
 
-/* Claim `len` bytes that begin `from` bytes into the segment; kind DATA and CUT lie in the file. */
+/* Claim `len` bytes that begin `from` bytes into the segment; DATA, AGAIN and CUT lie in the file. */
 static int claim_part(struct opening *o, const struct dio_elf_phdr *p,
                       enum dio_elf_claim_class class, uint64_t from, uint64_t len,
                       struct dumpio_error *err)
 {
     static const int kinds[] = {[DIO_ELF_CLAIM_DATA] = DUMPIO_PRESENT,
+                                [DIO_ELF_CLAIM_AGAIN] = DUMPIO_PRESENT,
                                 [DIO_ELF_CLAIM_CUT] = DUMPIO_LOST,
                                 [DIO_ELF_CLAIM_EXCLUDED] = DUMPIO_EXCLUDED};
     uint64_t start, off = DIO_NO_PLACE;
@@ -107,21 +110,76 @@ static int claim_part(struct opening *o, const struct dio_elf_phdr *p,
 }
 
 /* Stored bytes, what the file is too short for, and the rest up to p_memsz. */
-static int claim_segment(struct opening *o, const struct dio_elf_phdr *p,
+static int claim_segment(struct opening *o, const struct dio_elf_phdr *p, bool again,
                          struct dumpio_error *err)
 {
+    enum dio_elf_claim_class stored = again ? DIO_ELF_CLAIM_AGAIN : DIO_ELF_CLAIM_DATA;
     uint64_t there = p->offset < o->src->size ? o->src->size - p->offset : 0;
     uint64_t data = p->filesz < there ? p->filesz : there;
     if (p->paddr == UINT64_MAX)
         return 0;
     if (data < p->filesz)
         dio_model_info(o->model)->truncated = 1;
-    int rc = claim_part(o, p, DIO_ELF_CLAIM_DATA, 0, data, err);
+    int rc = claim_part(o, p, stored, 0, data, err);
     if (!rc && data < p->filesz)
         rc = claim_part(o, p, DIO_ELF_CLAIM_CUT, data, p->filesz - data, err);
     if (!rc && p->filesz < p->memsz)
         rc = claim_part(o, p, DIO_ELF_CLAIM_EXCLUDED, p->filesz, p->memsz - p->filesz, err);
     return rc;
+}
+
+/* ---- segments within others ------------------------------------------------------------------ */
+
+struct by_address {
+    const struct dio_elf_phdr *p;
+    bool again;
+};
+
+/* The lowest first, of those the longest, of those the last in the file. */
+static int by_address(const void *a, const void *b)
+{
+    const struct dio_elf_phdr *x = ((const struct by_address *)a)->p;
+    const struct dio_elf_phdr *y = ((const struct by_address *)b)->p;
+    if (x->paddr != y->paddr)
+        return x->paddr < y->paddr ? -1 : 1;
+    if (x->filesz != y->filesz)
+        return x->filesz > y->filesz ? -1 : 1;
+    return x > y ? -1 : x < y;
+}
+
+static int by_number(const void *a, const void *b)
+{
+    const struct dio_elf_phdr *x = ((const struct by_address *)a)->p;
+    const struct dio_elf_phdr *y = ((const struct by_address *)b)->p;
+    return x < y ? -1 : x > y;
+}
+
+static struct by_address *sort_loads(struct opening *o, struct dumpio_error *err)
+{
+    struct by_address *v = calloc(o->loads.n + 1, sizeof *v);
+    if (!v) {
+        dio_nomem(err, "program headers");
+        return NULL;
+    }
+    for (size_t i = 0; i < o->loads.n; i++)
+        v[i].p = &o->loads.v[i];
+    qsort(v, o->loads.n, sizeof *v, by_address);
+    return v;
+}
+
+/*
+ * Is all that p stores in segments before it, up to *end? /proc/vmcore has the kernel's text in
+ * front, and once more in its place; read from there, the file is read in order.
+ */
+static bool lies_within(const struct dio_elf_phdr *p, uint64_t *end)
+{
+    uint64_t stop;
+    if (p->paddr == UINT64_MAX || !p->filesz || dio_add(p->paddr, p->filesz, &stop))
+        return false;
+    if (stop <= *end)
+        return true;
+    *end = stop;
+    return false;
 }
 
 static int claim_all(struct opening *o, struct dumpio_error *err)
@@ -131,11 +189,20 @@ static int claim_all(struct opening *o, struct dumpio_error *err)
         whole.filesz = whole.memsz = o->src->size - whole.offset;
         dio_note(o->env, DUMPIO_DETAIL, "a 32-bit netdump image that its header is too small for: "
                  "%llu bytes of memory", (unsigned long long)whole.filesz);
-        return claim_segment(o, &whole, err);
+        return claim_segment(o, &whole, false, err);
     }
     int rc = check_addresses(o, err);
+    struct by_address *order = rc ? NULL : sort_loads(o, err);
+    uint64_t end = 0; /* of what the segments up to here store */
+    if (!rc && !order)
+        return DUMPIO_E_NOMEM;
     for (size_t i = 0; i < o->loads.n && !rc; i++)
-        rc = claim_segment(o, &o->loads.v[i], err);
+        order[i].again = lies_within(order[i].p, &end);
+    if (!rc)
+        qsort(order, o->loads.n, sizeof *order, by_number);
+    for (size_t i = 0; i < o->loads.n && !rc; i++)
+        rc = claim_segment(o, order[i].p, order[i].again, err);
+    free(order);
     return rc;
 }
 
@@ -168,6 +235,15 @@ static int read_notes(struct opening *o, const struct dio_elf_phdr *p, uint64_t 
     return rc;
 }
 
+static uint64_t trailer_at(const struct opening *o)
+{
+    uint64_t end = 0, stop;
+    for (size_t i = 0; i < o->loads.n; i++)
+        if (!dio_add(o->loads.v[i].offset, o->loads.v[i].filesz, &stop) && stop > end)
+            end = stop;
+    return end > INT64_MAX ? end : dio_round_up(end, dio_model_info(o->model)->page_size);
+}
+
 /*
  * A stream that had lost pages ends with a note that marks them, a whole page behind the last
  * segment's beginning.
@@ -175,13 +251,9 @@ static int read_notes(struct opening *o, const struct dio_elf_phdr *p, uint64_t 
 static int read_trailer(struct opening *o, uint64_t room, struct dumpio_error *err)
 {
     struct dumpio_info *info = dio_model_info(o->model);
-    uint64_t end = 0, stop;
-    for (size_t i = 0; i < o->loads.n; i++)
-        if (!dio_add(o->loads.v[i].offset, o->loads.v[i].filesz, &stop) && stop > end)
-            end = stop;
-    struct dio_elf_phdr p = {.offset = dio_round_up(end, info->page_size)};
+    struct dio_elf_phdr p = {.offset = trailer_at(o)};
     uint8_t head[DIO_MARKS_HEAD];
-    if (end > INT64_MAX || p.offset >= o->src->size || o->src->size - p.offset < sizeof head)
+    if (o->src->forward || p.offset > INT64_MAX || p.offset >= o->src->size || o->src->size - p.offset < sizeof head)
         return 0;
     int rc = dio_read_exact(o->src, p.offset, head, sizeof head, "what follows the pages", err);
     uint32_t len;
@@ -242,6 +314,36 @@ static void elf_close(void *self)
     free(r);
 }
 
+/* A 32-bit netdump image goes on to the end of the file, which is not known. */
+static int check_forward(struct reader *r, const struct opening *o, struct dumpio_error *err)
+{
+    r->trailer = trailer_at(o);
+    r->order = o->head.order;
+    if (o->head.word == 4 && !strcmp(dio_elf_style(&o->head, &o->loads, &o->seen), "netdump"))
+        return dio_fail(err, DUMPIO_E_UNSUPPORTED, DUMPIO_NO_OFFSET,
+                        "the length of a 32-bit netdump image is that of its file");
+    if (!dio_elf_extents_ascend(&r->extents))
+        return dio_fail(err, DUMPIO_E_UNSUPPORTED, DUMPIO_NO_OFFSET,
+                        "the segments are not in the order of their addresses");
+    return 0;
+}
+
+static int elf_behind(void *self, struct dumpio_error *err)
+{
+    struct reader *r = self;
+    uint8_t head[DIO_MARKS_HEAD];
+    size_t got = 0;
+    uint32_t len;
+    if (r->trailer > INT64_MAX)
+        return 0;
+    int rc = dio_read_some(r->extents.src, r->trailer, head, sizeof head, &got, err);
+    if (rc || got < sizeof head || !dio_elf_marks_head(head, r->order, DIO_NOTE_MARKS, &len))
+        return rc;
+    return dio_fail(err, DUMPIO_E_UNSUPPORTED, r->trailer,
+                    "the stream ends with marks of pages that were lost, which have been taken for "
+                    "zeros: --spool reads the marks first");
+}
+
 static int elf_open(void **self, const struct dio_input *in, struct dio_model *model,
                     const struct dumpio_env *env, struct dumpio_error *err)
 {
@@ -257,6 +359,8 @@ static int elf_open(void **self, const struct dio_input *in, struct dio_model *m
         r->extents.unit = info->unit;
         rc = dio_elf_extents_resolve(&r->extents, &o.claims, err);
     }
+    if (!rc && o.src->forward)
+        rc = check_forward(r, &o, err);
     if (!rc)
         rc = dio_elf_extents_partials(&r->extents, model, err);
     free(o.claims.v);
@@ -296,14 +400,17 @@ static int elf_read_plain(void *self, uint64_t addr, void *buf, size_t len, size
 const struct dio_format dio_format_elf = {
     .name = "elf",
     .title = "ELF core of a kernel (/proc/vmcore, makedumpfile -E, QEMU, netdump, diskdump)",
+    .flags = DIO_FORMAT_FORWARD,
     .probe = dio_elf_probe,
     .open = elf_open,
     .close = elf_close,
     .next_run = elf_next_run,
     .fetch = elf_fetch,
+    .behind = elf_behind,
     .read_plain = elf_read_plain,
     .holds = DIO_HOLDS_NOTES | DIO_HOLDS_VMCOREINFO | DIO_HOLDS_ERASEINFO | DIO_HOLDS_REGS_ALL |
-             DIO_HOLDS_EXCLUDED | DIO_HOLDS_ABSENT | DIO_HOLDS_PARTIAL | DIO_HOLDS_LOST,
+             DIO_HOLDS_EXCLUDED | DIO_HOLDS_ABSENT | DIO_HOLDS_PARTIAL | DIO_HOLDS_LOST |
+             DIO_HOLDS_VIRTUAL,
     .create = dio_elf_create,
     .place = dio_elf_place,
     .locate = dio_elf_locate,

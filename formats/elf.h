@@ -67,6 +67,7 @@ enum { DIO_ELF_CLAIM_HOLE = 0 }; /* beside enum dumpio_kind: memory that is expl
 enum dio_elf_claim_class {
     DIO_ELF_CLAIM_MARK,    /* what a note of ours says */
     DIO_ELF_CLAIM_DATA,    /* stored bytes */
+    DIO_ELF_CLAIM_AGAIN,   /* of a segment within another one: the kernel's text, beside its RAM */
     DIO_ELF_CLAIM_CUT,     /* stored bytes that the file is too short for */
     DIO_ELF_CLAIM_EXCLUDED /* memory beyond p_filesz */
 };
@@ -118,6 +119,8 @@ int dio_elf_extents_fetch(const struct dio_elf_extents *x, uint64_t start, uint6
 /* As dio_format.read_plain. */
 int dio_elf_extents_read(const struct dio_elf_extents *x, uint64_t addr, void *buf, size_t len,
                          size_t *got, struct dumpio_error *err);
+/* Do the places in the file ascend with the addresses? */
+bool dio_elf_extents_ascend(const struct dio_elf_extents *x);
 /* Tell the model of every unit that is present only in part. */
 int dio_elf_extents_partials(const struct dio_elf_extents *x, struct dio_model *model,
                              struct dumpio_error *err);

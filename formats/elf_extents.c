@@ -169,6 +169,20 @@ size_t dio_elf_extents_find(const struct dio_elf_extents *x, uint64_t addr)
     return lo;
 }
 
+bool dio_elf_extents_ascend(const struct dio_elf_extents *x)
+{
+    uint64_t end = 0;
+    for (size_t i = 0; i < x->n; i++) {
+        const struct dio_elf_extent *e = &x->v[i];
+        if (e->kind != DUMPIO_PRESENT)
+            continue;
+        if (e->off < end)
+            return false;
+        end = e->off + (e->end - e->start);
+    }
+    return true;
+}
+
 int dio_elf_extents_next_run(const struct dio_elf_extents *x, uint64_t addr, struct dumpio_run *run)
 {
     size_t i = dio_elf_extents_find(x, addr);

@@ -51,7 +51,7 @@ static int add_present(struct layout *l, const struct dumpio_run *run)
 {
     const struct dio_write_plan *plan = l->plan;
     const struct dumpio_partial *p = plan->partials;
-    uint32_t unit = plan->info->unit;
+    uint32_t unit = plan->unit;
     uint64_t at = run->start;
     int rc = 0;
     while (at < run->end && !rc) {

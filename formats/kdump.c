@@ -25,6 +25,8 @@ static int open_kdump(void **self, const struct dio_input *in, struct dio_model 
         rc = dio_kdump_describe_sub(d, in, model, env, err);
     if (!rc)
         rc = dio_kdump_tables(d, dio_model_info(model), env, err);
+    if (!rc)
+        rc = dio_kdump_check_order(d, err);
     if (rc) {
         dio_kdump_close(d);
         return rc;
@@ -219,7 +221,8 @@ static const struct dio_format_codec codecs[] = {
 const struct dio_format dio_format_kdump = {
     .name = "kdump",
     .title = "compressed kdump of makedumpfile and QEMU",
-    .flags = DIO_FORMAT_SEEKS | DIO_FORMAT_SHARES | DIO_FORMAT_SPLITS | DIO_FORMAT_SALVAGES,
+    .flags = DIO_FORMAT_SEEKS | DIO_FORMAT_SHARES | DIO_FORMAT_SPLITS | DIO_FORMAT_FORWARD |
+             DIO_FORMAT_SALVAGES,
     .probe = probe,
     .open = open_kdump,
     .close = dio_kdump_close,

@@ -122,6 +122,11 @@ int dio_kdump_new(struct dio_kdump **out, const struct dio_input *in,
 int dio_kdump_tables(struct dio_kdump *d, struct dumpio_info *info, const struct dumpio_env *env,
                      struct dumpio_error *err);
 void dio_kdump_close(void *self);
+/*
+ * Of a forward source: can the pages be fetched in order? What they share with pages far before
+ * them is kept when it passes. DUMPIO_E_UNSUPPORTED, _LIMIT: no.
+ */
+int dio_kdump_check_order(struct dio_kdump *d, struct dumpio_error *err);
 
 /* Sort the parts and check that they are one set. */
 int dio_kdump_check_set(struct dio_kdump *d, const struct dumpio_env *env,
@@ -190,7 +195,7 @@ int dio_kdump_writer_new(struct dio_kdump_writer **out, struct dio_out *sink,
 /* With tail and base set: fix every place, write the bitmaps and the zero page. */
 int dio_kdump_writer_start(struct dio_kdump_writer *w, struct dumpio_error *err);
 /* The header blocks in memory, with main header and tail; malloc'ed. NULL: out of memory. */
-uint8_t *dio_kdump_front(const struct dio_kdump_writer *w, size_t *len);
+uint8_t *dio_kdump_front(struct dio_kdump_writer *w, size_t *len);
 /* Were all the pages placed that the plan announced? */
 int dio_kdump_check_placed(const struct dio_kdump_writer *w, struct dumpio_error *err);
 /* Write both bitmaps; counts the set bits of the first. */

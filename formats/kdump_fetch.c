@@ -193,6 +193,7 @@ static int read_payloads(struct fetch *f, const struct dio_kdump_part *part)
     struct item **list = dio_batch_alloc(f->batch, f->n * sizeof *list);
     size_t n = 0;
     bool sorted = true;
+    uint64_t gap = part->src->forward ? 0 : GAP_MAX; /* what no page needs may have gone by */
     if (!list)
         return dio_nomem(f->err, "a batch");
     for (size_t i = 0; i < f->n; i++) {
@@ -205,7 +206,7 @@ static int read_payloads(struct fetch *f, const struct dio_kdump_part *part)
         qsort(list, n, sizeof *list, by_offset);
     for (size_t i = 0, k; i < n; i = k) {
         uint64_t lo = list[i]->off, hi = lo + list[i]->size;
-        for (k = i + 1; k < n && list[k]->off <= hi + GAP_MAX; k++)
+        for (k = i + 1; k < n && list[k]->off <= hi + gap; k++)
             if (list[k]->off + list[k]->size > hi)
                 hi = list[k]->off + list[k]->size;
         int rc = read_group(f, part, list + i, k - i, lo, hi);

@@ -255,7 +255,8 @@ int dio_kdump_mend(struct dio_kdump *d, struct dumpio_error *err)
     if (!m.p)
         return dio_nomem(err, "damaged bitmaps");
     m.p->below = d->stored.src;
-    m.p->b = (struct dio_bytes){&patched_ops, d->stored.src->size, d->stored.src->name, 0};
+    m.p->b = (struct dio_bytes){.ops = &patched_ops, .size = d->stored.src->size,
+                                .name = d->stored.src->name};
     d->patched = &m.p->b;
     t.n = rc ? 0 : t.n;
     d->zero_at = rc ? 0 : t.zero_at;

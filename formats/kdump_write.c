@@ -38,7 +38,6 @@ static void fill_head(struct dio_kdump_head *h, const struct dio_write_plan *pla
     h->word = info->word ? info->word : arch ? arch->word : 8;
     h->word = h->word == 4 ? 4 : 8;
     h->block_size = plan->unit;
-    put_uts(h, info);
     if (info->dump_sec != DUMPIO_UNKNOWN_TIME && info->dump_sec > 0) {
         h->sec = (uint64_t)info->dump_sec;
         h->usec = info->dump_usec > 0 ? (uint64_t)info->dump_usec : 0;
@@ -84,8 +83,9 @@ void dio_kdump_writer_free(void *self)
     free(w);
 }
 
-uint8_t *dio_kdump_front(const struct dio_kdump_writer *w, size_t *len)
+uint8_t *dio_kdump_front(struct dio_kdump_writer *w, size_t *len)
 {
+    put_uts(&w->head, w->plan->info);
     *len = (1 + (size_t)w->head.sub_blocks) * w->plan->unit;
     uint8_t *front = calloc(1, *len);
     if (!front)

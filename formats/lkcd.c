@@ -170,7 +170,8 @@ static const struct dio_format_codec codecs[] = {
 /* Registers of every CPU are written, but as pt_regs: what these lack (segment bases, which CPU has
  * none at all) has to be carried. */
 #define HOLDS                                                                                      \
-    (DIO_HOLDS_UTS | DIO_HOLDS_DUMP_TIME | DIO_HOLDS_PANIC | DIO_HOLDS_PANIC_TASK | DIO_HOLDS_ABSENT)
+    (DIO_HOLDS_UTS | DIO_HOLDS_DUMP_TIME | DIO_HOLDS_PANIC | DIO_HOLDS_PANIC_TASK | \
+     DIO_HOLDS_ABSENT | DIO_HOLDS_VIRTUAL)
 
 const struct dio_format dio_format_lkcd = {
     .name = "lkcd",

@@ -237,7 +237,7 @@ const struct dio_format dio_format_netdump = {
     .title = "netdump-style ELF, a linear image (read as elf)",
     .holds = DIO_HOLDS_NOTES | DIO_HOLDS_VMCOREINFO | DIO_HOLDS_ERASEINFO | DIO_HOLDS_REGS_ALL |
              DIO_HOLDS_ABSENT | DIO_HOLDS_EXCLUDED |
-             DIO_HOLDS_PANIC_TASK,
+             DIO_HOLDS_PANIC_TASK | DIO_HOLDS_VIRTUAL,
     .create = netdump_create,
     .place = netdump_place,
     .lost = netdump_lost,

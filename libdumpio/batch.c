@@ -98,6 +98,13 @@ void *dio_batch_alloc(struct dio_batch *b, size_t n)
     return p;
 }
 
+void dio_batch_trim(struct dio_batch *b, const void *last, size_t n)
+{
+    struct chunk *c = b->current;
+    size_t start = (size_t)((const uint8_t *)last - c->mem);
+    c->used = start + ((n + ALIGN - 1) & ~(size_t)(ALIGN - 1));
+}
+
 struct dio_page *dio_batch_add(struct dio_batch *b, uint64_t addr)
 {
     if (b->n == b->cap) {

@@ -13,5 +13,7 @@ void dio_batch_reset(struct dio_batch *b);
 void dio_batch_free(struct dio_batch *b);
 /* Forget the pages, keep the arena (to replace input pages by output pages). */
 void dio_batch_clear_pages(struct dio_batch *b);
+/* Give back what is behind the first n bytes of `last`, the newest piece of the arena. */
+void dio_batch_trim(struct dio_batch *b, const void *last, size_t n);
 
 #endif

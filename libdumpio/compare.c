@@ -98,7 +98,11 @@ int dumpio_compare(struct dumpio_dump *a, struct dumpio_dump *b,
     uint64_t from = 0;
     *result = (struct dumpio_compare_result){0};
     ticker.p.total = a->info->end_addr > b->info->end_addr ? a->info->end_addr : b->info->end_addr;
-    int rc = side_init(&x, a, err);
+    int rc = dio_stream_refuse(a, "comparing", err);
+    if (!rc)
+        rc = dio_stream_refuse(b, "comparing", err);
+    if (!rc)
+        rc = side_init(&x, a, err);
     if (!rc)
         rc = side_init(&y, b, err);
     while (!rc && !found) {

@@ -26,6 +26,8 @@ struct dio_conversion {
     struct dio_write_plan plan;
     struct dumpio_info info;    /* the input's, as far as the output shares it */
     char *provenance;
+    struct dumpio_partial *parts; /* malloc'ed: info.partials, where the output's pages are larger
+                                     than the input's */
     bool flattened;
     struct dio_map *redacted;   /* what the writer sees, when not what is written: redacting, or a
                                    part of a split set; else NULL */
@@ -41,7 +43,9 @@ struct dio_conversion {
     struct dio_share_key *share; /* NULL: identical pages are stored anew */
     struct dio_ticker ticker;
     struct dumpio_convert_result result;
+    bool stopped;           /* by the progress function, while placing; else a stream stalled */
     uint64_t stopped_at;    /* address of the first page that was not placed, when stopped */
+    uint64_t stalled_at;    /* likewise, as planning knows it */
     struct dumpio_run lost; /* the lost range at hand, start == end: none */
     char lost_why[200];
     unsigned lost_notes;

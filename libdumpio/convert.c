@@ -13,6 +13,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define LOST_NOTES_MAX 16 /* ranges named before "and more" */
 
@@ -35,7 +36,13 @@ struct worker {
 static int job_plan(void *ctx, void *job, struct dumpio_error *err)
 {
     struct dio_conversion *c = ctx;
-    return dio_windows_next(&c->windows, &((struct job *)job)->window, err);
+    struct job *j = job;
+    int rc = dio_windows_next(&c->windows, &j->window, err);
+    if (!rc && c->transcode.fetched) /* from a stream: in order */
+        rc = dio_transcode_fetch(&c->transcode, &j->window, j->in, err);
+    if (rc == DUMPIO_E_CANCELLED)
+        c->stalled_at = j->window.pieces[0].start;
+    return rc;
 }
 
 static int job_work(void *ctx, void *worker, void *job, struct dumpio_error *err)
@@ -48,12 +55,13 @@ static int job_work(void *ctx, void *worker, void *job, struct dumpio_error *err
         w->transcoder.leaf = dio_image_part_begin(&j->part, j->window.pieces[0].start);
     if (w->hash && !w->transcoder.leaf)
         return dio_nomem(err, "a leaf");
-    int rc = dio_transcode_window(&c->transcode, &w->transcoder, &j->window, w->in, j->out,
-                                  &j->passed, err);
+    bool fetched = c->transcode.fetched;
+    int rc = dio_transcode_window(&c->transcode, &w->transcoder, &j->window,
+                                  fetched ? j->in : w->in, j->out, &j->passed, err);
     if (!rc && w->hash)
         rc = dio_image_part_end(&j->part, &c->manifest.image, j->window.split, w->hash, err);
     j->unproved = w->transcoder.unproved;
-    if (w->transcoder.borrowed) {
+    if (w->transcoder.borrowed && !fetched) {
         struct dio_batch *in = w->in;
         w->in = j->in;
         j->in = in;
@@ -106,6 +114,7 @@ static int job_place(void *ctx, void *job, struct dumpio_error *err)
     int rc = dio_tick(&c->ticker, 0, err); /* before: what is placed must be stored too */
     if (rc) {
         c->stopped_at = j->window.pieces[0].start;
+        c->stopped = true;
         return rc;
     }
     if (j->window.pieces[0].kind == DUMPIO_LOST)
@@ -237,6 +246,8 @@ static int leave_rest(struct dio_conversion *c, struct dumpio_error *err)
 {
     struct dumpio_run run;
     int rc;
+    if (!c->stopped) /* all that was planned is placed */
+        c->stopped_at = c->stalled_at;
     dio_map_rewind(c->plan.map);
     while (!(rc = dio_map_next(c->plan.map, &run, err))) {
         if (run.end <= c->stopped_at || run.kind == DUMPIO_EXCLUDED)
@@ -267,7 +278,12 @@ static int write_all(struct dio_conversion *c, struct dumpio_error *err)
         rc = c->target->create(&c->writer, c->out, &c->plan, c->env, err);
     dio_map_rewind(c->windows.map); /* the same as the writer's, or beside it */
     if (!rc)
+        rc = dio_stream_start(c->dump, err);
+    if (!rc)
         rc = run(c, err);
+    if (!rc)
+        rc = dio_stream_end(c->dump, err);
+    memcpy(c->info.uts, c->dump->info->uts, sizeof c->info.uts); /* of a stream: it has passed */
     if (rc == DUMPIO_E_CANCELLED && c->options->keep_partial)
         rc = leave_rest(c, err);
     if (!rc)
@@ -304,6 +320,7 @@ void dio_conversion_release(struct dio_conversion *c)
     free(c->in_range);
     free(c->carried);
     free(c->provenance);
+    free(c->parts);
     dio_convert_manifest_free(&c->manifest);
 }
 
@@ -324,7 +341,7 @@ int dio_convert_to(struct dumpio_dump *dump, const struct dio_convert_place *whe
     struct dio_conversion c = {.dump = dump, .env = env, .options = options, .where = where,
                            .range = where->range,
                            .digest = options->manifest || where->contents,
-                           .ticker = {.env = env}};
+                           .ticker = {.env = dio_stream_env(dump, env)}};
     c.target = options->format ? dio_format_by_name(options->format) : NULL;
     if (!c.target || !c.target->create)
         return dio_fail(err, DUMPIO_E_ARG, DUMPIO_NO_OFFSET, "%s is no format that can be written",

@@ -34,7 +34,9 @@ int dio_convert_layout(struct dumpio_dump *dump, const char *format, const struc
                         format ? format : "(none)");
     }
     c.out = l->out;
-    int rc = dio_conversion_plan(&c, err);
+    int rc = dio_stream_refuse(dump, "a view", err);
+    if (!rc)
+        rc = dio_conversion_plan(&c, err);
     if (!rc)
         rc = c.target->create(&c.writer, c.out, &c.plan, env, err);
     if (!rc)

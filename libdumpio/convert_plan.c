@@ -7,6 +7,7 @@
 #include "conversion.h"
 #include "format_codec.h"
 #include "model_core.h"
+#include "plug/decode.h"
 #include "ranges.h"
 #include "stack.h"
 
@@ -26,6 +27,10 @@ static int input_codec(struct dio_conversion *c, const struct dio_codec **codec,
     int rc = b ? 0 : dio_nomem(err, "a batch");
     uint32_t unit = c->dump->info->unit;
     *codec = NULL;
+    if (!c->dump->format->codecs) { /* plain, all of them */
+        dio_batch_free(b);
+        return 0;
+    }
     dio_map_rewind(ws.map);
     for (int tries = 0; !rc && !*codec && tries < 8; tries++) {
         rc = dio_windows_next(&ws, &w, err);
@@ -35,6 +40,8 @@ static int input_codec(struct dio_conversion *c, const struct dio_codec **codec,
             dio_batch_reset(b);
             uint64_t start = w.pieces[i].start & ~(uint64_t)(unit - 1);
             rc = c->dump->format->fetch(c->dump->self, start, start + unit, b, err);
+            if (!rc)
+                rc = dio_stream_check(c->dump, err);
             if (!rc && dio_batch_count(b) && dio_batch_pages(b)->kind == DIO_DATA)
                 *codec = dio_batch_pages(b)->codec;
         }
@@ -81,6 +88,7 @@ static int choose_codec(struct dio_conversion *c, struct dumpio_error *err)
         .redact = c->options->filter && c->options->filter->redact,
         .partials = c->plan.partials,
         .n_partials = c->plan.n_partials,
+        .fetched = dio_stream_forward(c->dump),
     };
     c->plan.codec = codec;
     c->plan.level = c->transcode.level;
@@ -259,6 +267,61 @@ static void plan_share(struct dio_conversion *c)
     c->transcode.share = c->share;
 }
 
+/* ---- pages of the output that are held in part ------------------------------------------------------- */
+
+static int add_part(struct dio_conversion *c, uint64_t start, uint64_t end, size_t *room,
+                    struct dumpio_error *err)
+{
+    uint32_t n = c->info.n_partials, unit = c->plan.unit;
+    struct dumpio_partial *last = n ? &c->parts[n - 1] : NULL;
+    if (last && last->end == start && last->start / unit == start / unit) {
+        last->end = end;
+    } else {
+        if (n == *room) {
+            size_t more = n ? 2 * *room : 64;
+            struct dumpio_partial *p = n == UINT32_MAX ? NULL : realloc(c->parts, more * sizeof *p);
+            if (!p)
+                return dio_nomem(err, "the partly held pages");
+            c->parts = p;
+            *room = more;
+        }
+        c->parts[n] = (struct dumpio_partial){start, end};
+        c->info.n_partials = ++n;
+    }
+    last = &c->parts[n - 1];
+    if (last->end - last->start == unit)
+        c->info.n_partials--;
+    return 0;
+}
+
+/*
+ * The model knows them by the input's unit. In larger pages, both ends of every run count, and a
+ * page may be made of several runs.
+ */
+static int plan_partials(struct dio_conversion *c, struct dumpio_error *err)
+{
+    struct dumpio_run run;
+    uint64_t at = 0, unit = c->plan.unit;
+    size_t room = 0;
+    int rc = 0;
+    if (unit <= c->info.unit)
+        return 0;
+    c->info.partials = NULL;
+    c->info.n_partials = 0;
+    while (!rc && !(rc = dumpio_next_run(c->dump, at, &run, err))) {
+        uint64_t head = dio_round_up(run.start, unit), tail = dio_round_down(run.end, unit);
+        at = run.end;
+        if (run.kind != DUMPIO_PRESENT)
+            continue;
+        if (run.start != head)
+            rc = add_part(c, run.start, head < run.end ? head : run.end, &room, err);
+        if (!rc && tail != run.end && tail >= head)
+            rc = add_part(c, tail, run.end, &room, err);
+    }
+    c->info.partials = c->parts;
+    return rc == DUMPIO_END ? 0 : rc;
+}
+
 int dio_conversion_plan(struct dio_conversion *c, struct dumpio_error *err)
 {
     const struct dumpio_filter *f = c->options->filter;
@@ -281,6 +344,9 @@ int dio_conversion_plan(struct dio_conversion *c, struct dumpio_error *err)
         return rc;
     c->result.dropped_pages = c->ram.dropped / c->plan.unit;
     rc = make_maps(c, err);
+    if (rc)
+        return rc;
+    rc = plan_partials(c, err);
     if (rc)
         return rc;
     c->plan.partials = c->info.partials;

@@ -9,6 +9,7 @@
 #include "io/io.h"
 #include "plug/keys.h"
 #include "plug/secret.h"
+#include "sha256.h"
 #include "stack.h"
 
 #include <stdio.h>
@@ -29,6 +30,11 @@ struct dumpio_keys {
 };
 
 /* ---- keys ------------------------------------------------------------------------------------ */
+
+void dumpio_crypto_prepare(void)
+{
+    dio_sha256_prepare(); /* all that is of libcrypto */
+}
 
 int dumpio_keys_new(struct dumpio_keys **out, struct dumpio_error *err)
 {

@@ -9,6 +9,7 @@
 #include "filter.h"
 #include "plug/format.h"
 #include "stack.h"
+#include "stream.h"
 
 #include <pthread.h>
 
@@ -22,9 +23,11 @@ struct dumpio_dump {
     struct dio_bytes **parts; /* what is inside their containers */
     size_t n_parts;
     uint32_t joined;          /* files that part 0 was joined from; 0 = not joined */
+    bool unwrapped;           /* a flattened stream was, on its way into the spool */
     char containers[DIO_STACK_NAMES];
     struct dumpio_env env;
     struct dumpio_open_options options;
+    struct dio_stream *stream; /* input that is no file, and may be read in order; else NULL */
     struct dio_page_cache *cache;
     struct dio_mem mem;
     int explored;

@@ -101,7 +101,9 @@ int dumpio_estimate(struct dumpio_dump *dump, const struct dumpio_convert_option
     if (!f || !f->create)
         return dio_fail(err, DUMPIO_E_ARG, DUMPIO_NO_OFFSET, "%s is no format that can be written",
                         options->format ? options->format : "(none)");
-    int rc = filter ? dio_filter_check(filter, err) : 0;
+    int rc = dio_stream_refuse(dump, "an estimate", err);
+    if (!rc && filter)
+        rc = dio_filter_check(filter, err);
     if (rc)
         return rc;
     e.unit = dump->info->page_size ? dump->info->page_size : dump->info->unit;

@@ -153,9 +153,10 @@ int dumpio_explore(struct dumpio_dump *d, struct dumpio_error *why)
     int rc = 0;
     if (!d->explored) {
         d->explored = 1;
-        if (d->options.vmcoreinfo)
+        rc = dio_stream_refuse(d, "a look into the memory", &d->kernel_error);
+        if (!rc && d->options.vmcoreinfo)
             rc = given_vmcoreinfo(d, &d->kernel_error);
-        else if (!d->info->vmcoreinfo_len)
+        else if (!rc && !d->info->vmcoreinfo_len)
             rc = find_vmcoreinfo(d, &d->kernel_error);
         if (only_absent(rc) && d->options.vmlinux)
             rc = 0;

@@ -53,8 +53,10 @@ static int which(struct dio_json *j, const char *key, const char *const *names, 
     for (int i = 0; names[i]; i++) {
         if (strcmp(names[i], key) != 0)
             continue;
-        if (*seen & 1u << i)
+        if (*seen & 1u << i) { /* what it gave is kept, to be freed */
             dio_json_fail(j, "a name stands twice");
+            return -1;
+        }
         *seen |= 1u << i;
         return i;
     }

@@ -52,9 +52,16 @@ static int open_stream(struct dio_bytes **out, int fd, uint8_t *head, const stru
     return rc;
 }
 
+static int no_spool(int fd, struct dumpio_error *err)
+{
+    close(fd);
+    return dio_fail(err, DUMPIO_E_UNSUPPORTED, DUMPIO_NO_OFFSET, "the input is a stream that would "
+                    "be read at random: without --no-spool it is spooled to a temporary file");
+}
+
 /* One file as it lies there. */
-static int open_source(struct dumpio_dump *d, const char *path, uint8_t *head, bool *flat,
-                       struct dumpio_error *err)
+static int open_source(struct dumpio_dump *d, const char *path, bool alone, uint8_t *head,
+                       bool *flat, struct dumpio_error *err)
 {
     struct dio_file_in in;
     struct dio_bytes **out = &d->parts[d->n_parts];
@@ -64,6 +71,10 @@ static int open_source(struct dumpio_dump *d, const char *path, uint8_t *head, b
         return rc;
     if (in.bytes)
         *out = in.bytes;
+    else if (alone && !d->salvage && dio_stream_wanted(d))
+        rc = dio_stream_begin(d, in.fd, err);
+    else if (d->options.no_spool)
+        rc = no_spool(in.fd, err);
     else
         rc = open_stream(out, in.fd, head, d, flat, err);
     d->n_parts += !rc;
@@ -186,9 +197,12 @@ static int open_format(struct dumpio_dump *d, struct dumpio_error *err)
     i->containers = d->containers;
     i->parts = d->joined ? d->joined : (uint32_t)d->n_parts;
     for (size_t p = 0; p < d->n_parts; p++) {
-        i->file_size += d->parts[p]->size;
+        i->file_size += d->parts[p]->forward ? 0 : d->parts[p]->size;
         i->truncated |= d->parts[p]->truncated;
     }
+    if (d->parts[0]->forward && !(d->format->flags & DIO_FORMAT_FORWARD))
+        return dio_fail(err, DUMPIO_E_UNSUPPORTED, DUMPIO_NO_OFFSET, "%s is not read in order",
+                        d->format->name);
     struct dio_input in = {d->parts, d->n_parts, &d->options, d->salvage};
     rc = d->format->open(&d->self, &in, d->model, &d->env, err);
     if (rc)
@@ -242,7 +256,7 @@ static uint64_t unpacked_max(const struct dumpio_dump *d, uint64_t size)
 }
 
 /* What stands around b, undone; for salvage also where it does not begin as it should. */
-static int undo_containers(struct dumpio_dump *d, struct dio_bytes **b, uint8_t *head,
+static int undo_around(struct dumpio_dump *d, struct dio_bytes **b, uint8_t *head,
                            const struct dio_layer_options *o, char names[DIO_STACK_NAMES],
                            struct dumpio_error *err)
 {
@@ -267,42 +281,49 @@ static int undo_containers(struct dumpio_dump *d, struct dio_bytes **b, uint8_t 
     return rc;
 }
 
-/* All files, joined where they are pieces of one, their containers undone. */
-static int open_parts(struct dumpio_dump *d, const char *const *paths, size_t n, uint8_t *head,
+/* All files, joined where they are pieces of one. */
+static int open_sources(struct dumpio_dump *d, const char *const *paths, size_t n, uint8_t *head,
                       struct dumpio_error *err)
 {
-    struct dio_layer_options o = {.keys = dio_keys_inside(d->options.keys),
-                                  .salvage = d->salvage};
     bool flat = false;
     int rc = 0;
     for (size_t i = 0; i < n && !rc; i++) {
         bool unwrapped;
         if (n > 1 && is_sidecar(d, paths[i]))
             continue;
-        rc = open_source(d, paths[i], head, &unwrapped, err);
+        rc = open_source(d, paths[i], n == 1, head, &unwrapped, err);
         flat |= !rc && unwrapped;
     }
     if (!rc && !d->n_parts)
         rc = dio_fail(err, DUMPIO_E_ARG, DUMPIO_NO_OFFSET, "none of the files is a part of a dump");
     if (!rc)
         rc = join_pieces(d, head, err);
+    d->unwrapped = flat;
+    return rc;
+}
+
+static int undo_containers(struct dumpio_dump *d, uint8_t *head, struct dumpio_error *err)
+{
+    struct dio_layer_options o = {.keys = dio_keys_inside(d->options.keys),
+                                  .salvage = d->salvage};
+    int rc = 0;
     for (size_t i = 0; i < d->n_parts && !rc; i++) {
         char names[DIO_STACK_NAMES];
         o.max_unpacked = unpacked_max(d, d->parts[i]->size);
-        rc = undo_containers(d, &d->parts[i], head, &o, names, err);
+        rc = undo_around(d, &d->parts[i], head, &o, names, err);
         if (!rc && !i)
             memcpy(d->containers, names, sizeof names);
     }
-    if (flat && !*d->containers)
+    if (d->unwrapped && !*d->containers)
         snprintf(d->containers, sizeof d->containers, "flattened");
     return rc;
 }
 
-static int open_all(struct dumpio_dump *d, const char *const *paths, size_t n, uint8_t *head,
-                    struct dumpio_error *err)
+/* What is in the sources. */
+static int open_inside(struct dumpio_dump *d, uint8_t *head, struct dumpio_error *err)
 {
     size_t len;
-    int rc = open_parts(d, paths, n, head, err);
+    int rc = undo_containers(d, head, err);
     if (!rc)
         rc = read_head(d, d->parts[0], head, &len, err);
     if (!rc)
@@ -322,6 +343,17 @@ static int open_all(struct dumpio_dump *d, const char *const *paths, size_t n, u
         rc = d->cache ? 0 : dio_nomem(err, "the page cache");
     }
     return rc;
+}
+
+static int open_all(struct dumpio_dump *d, const char *const *paths, size_t n, uint8_t *head,
+                    struct dumpio_error *err)
+{
+    int rc = open_sources(d, paths, n, head, err);
+    if (!rc)
+        rc = open_inside(d, head, err);
+    if (d->stream)
+        rc = dio_stream_settle(d, rc, err);
+    return rc == DUMPIO_END ? open_inside(d, head, err) : rc;
 }
 
 int dumpio_open(struct dumpio_dump **out, const char *const *paths, size_t n,
@@ -368,6 +400,7 @@ void dumpio_close(struct dumpio_dump *d)
         dio_model_free(d->model);
     for (size_t i = 0; i < d->n_parts; i++)
         dio_bytes_close(d->parts[i]);
+    dio_stream_free(d);
     free(d->parts);
     dio_salvage_free(d->salvage);
     free(d);
@@ -403,7 +436,9 @@ static int all_held(struct dumpio_dump *dump, uint64_t addr, size_t len, struct 
 int dumpio_read(struct dumpio_dump *dump, uint64_t addr, void *buf, size_t len,
                 struct dumpio_error *err)
 {
-    int rc = dio_page_cache_read(dump->cache, addr, buf, len, err);
+    int rc = dio_stream_refuse(dump, "reading at random", err);
+    if (!rc)
+        rc = dio_page_cache_read(dump->cache, addr, buf, len, err);
     return rc || !dump->info->n_partials ? rc : all_held(dump, addr, len, err);
 }
 

@@ -126,7 +126,7 @@ static int check_one(const char *path, const char *allowed, size_t allowed_len,
         return rc == DUMPIO_END ? 0 : rc;
     rc = dio_small_file(path, 2 * DIO_MANIFEST_MAX, &text, &len, err);
     int bad = rc ? 0 : dio_sign_check(sig, sig_len, text, len, &by, &why);
-    if (bad == DUMPIO_E_NOMEM || bad == DUMPIO_E_INTERNAL) {
+    if (bad == DUMPIO_E_NOMEM || bad == DUMPIO_E_INTERNAL || bad == DUMPIO_E_UNSUPPORTED) {
         rc = bad;
         if (err)
             *err = why;

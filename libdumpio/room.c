@@ -94,7 +94,8 @@ int dio_room_check(const struct dio_out *out, const struct dio_transcode *how, s
                    uint64_t memory, const struct dumpio_env *env, struct dumpio_error *err)
 {
     uint64_t room, bytes;
-    if (!dio_file_room(out, &room) || memory <= room || input_fits(how->dump, room))
+    if (how->fetched || !dio_file_room(out, &room) || memory <= room ||
+        input_fits(how->dump, room))
         return 0;
     dio_note(env, DUMPIO_DETAIL, "%s: %llu MiB of memory, %llu MiB free: counting the pages that are "
              "not zero", out->name, (unsigned long long)(memory >> 20),

@@ -13,6 +13,11 @@ struct dio_sha256 {
     int failed;
 };
 
+void dio_sha256_prepare(void)
+{
+    OPENSSL_init_crypto(OPENSSL_INIT_LOAD_CONFIG, NULL); /* what fails now is told at first use */
+}
+
 struct dio_sha256 *dio_sha256_new(void)
 {
     struct dio_sha256 *h = calloc(1, sizeof *h);

@@ -11,6 +11,7 @@
 
 struct dio_sha256;
 
+void dio_sha256_prepare(void); /* what would be loaded at first use is loaded now */
 struct dio_sha256 *dio_sha256_new(void); /* NULL: out of memory */
 void dio_sha256_free(struct dio_sha256 *h);
 void dio_sha256_start(struct dio_sha256 *h);

@@ -211,6 +211,9 @@ int dumpio_split_dump(struct dumpio_dump *dump, const struct dumpio_split_option
     if (!options->parts == !options->size)
         return dio_fail(err, DUMPIO_E_ARG, DUMPIO_NO_OFFSET,
                         "either the size of the parts or their number is to be given");
+    if (options->by != DUMPIO_SPLIT_BYTES &&
+        dio_stream_refuse(dump, "splitting by memory", err))
+        return DUMPIO_E_ARG;
     return options->by == DUMPIO_SPLIT_BYTES
                ? split_conversion(dump, options, result, env, err)
                : dio_split_memory(dump, options, result, env, err);

@@ -53,7 +53,12 @@ int dio_stack_open(struct dio_bytes **b, uint8_t *head, const struct dio_layer_o
         if (depth == DEEPEST)
             return dio_fail(err, DUMPIO_E_LIMIT, 0, "%s: more than %u containers around each other",
                             (*b)->name, DEEPEST);
-        rc = l->open(&inside, *b, o, env, err);
+        if ((*b)->forward && !l->open_forward)
+            rc = dio_fail(err, DUMPIO_E_UNSUPPORTED, 0, "%s: not undone in order", l->name);
+        else if ((*b)->forward)
+            rc = l->open_forward(&inside, *b, o, env, err);
+        else
+            rc = l->open(&inside, *b, o, env, err);
         if (rc)
             return rc;
         *b = inside;

@@ -14,10 +14,9 @@ int dio_transcoder_init(struct dio_transcoder *t, const struct dio_transcode *wh
     uint32_t in_unit = what->dump->info->unit;
     *t = (struct dio_transcoder){0};
     t->plain = malloc(in_unit > what->unit ? in_unit : what->unit);
-    t->packed = malloc(what->unit);
     if (what->codec)
         t->packer = what->codec->new_state(what->level);
-    if (!t->plain || !t->packed || (what->codec && !t->packer)) {
+    if (!t->plain || (what->codec && !t->packer)) {
         dio_transcoder_free(t, what);
         return dio_nomem(err, "a worker");
     }
@@ -30,7 +29,6 @@ void dio_transcoder_free(struct dio_transcoder *t, const struct dio_transcode *w
     if (t->packer)
         what->codec->free_state(t->packer);
     free(t->plain);
-    free(t->packed);
     *t = (struct dio_transcoder){0};
 }
 
@@ -95,16 +93,21 @@ static int emit(const struct dio_transcode *what, struct dio_transcoder *t, uint
     p->kind = DIO_DATA;
     tell_leaf(what, t->leaf, addr, plain);
     t->borrowed |= t->leaf && stays == IN_INPUT;
-    size_t len = 0;
-    if (what->codec)
-        len = what->codec->pack(t->packer, plain, what->unit, t->packed, what->unit - 1);
-    const uint8_t *from = len ? t->packed : plain;
-    if (!len)
-        len = what->unit;
-    else
-        p->codec = what->codec;
-    p->len = (uint32_t)len;
-    if (stays == IN_OUTPUT && from == plain) {
+    if (what->codec) {
+        uint8_t *room = dio_batch_alloc(out, what->unit);
+        if (!room)
+            return dio_nomem(err, "a batch");
+        size_t len = what->codec->pack(t->packer, plain, what->unit, room, what->unit - 1);
+        dio_batch_trim(out, room, len);
+        if (len) {
+            p->codec = what->codec;
+            p->len = (uint32_t)len;
+            p->data = room;
+            return 0;
+        }
+    }
+    p->len = what->unit;
+    if (stays == IN_OUTPUT) {
         p->data = plain;
         return 0;
     }
@@ -113,10 +116,10 @@ static int emit(const struct dio_transcode *what, struct dio_transcoder *t, uint
         p->data = plain;
         return 0;
     }
-    uint8_t *copy = dio_batch_alloc(out, len);
+    uint8_t *copy = dio_batch_alloc(out, what->unit);
     if (!copy)
         return dio_nomem(err, "a batch");
-    memcpy(copy, from, len);
+    memcpy(copy, plain, what->unit);
     p->data = copy;
     return 0;
 }
@@ -197,6 +200,12 @@ static int same_unit(const struct dio_transcode *what, struct dio_transcoder *t,
     return packed_page(what, t, in, out, passed, err);
 }
 
+/* Of the input, of one piece. */
+struct pages {
+    const struct dio_page *p;
+    size_t n;
+};
+
 /* ---- units differ: through a plain image of the piece ---------------------------------------- */
 
 struct image {
@@ -256,8 +265,8 @@ static int image_add(const struct dio_transcode *what, struct dio_transcoder *t,
 }
 
 static int other_unit(const struct dio_transcode *what, struct dio_transcoder *t,
-                      const struct dumpio_run *piece, struct dio_batch *in, struct dio_batch *out,
-                      struct dumpio_error *err)
+                      const struct dumpio_run *piece, const struct pages *in,
+                      struct dio_batch *out, struct dumpio_error *err)
 {
     size_t len = (size_t)(piece->end - piece->start), n = len / what->unit;
     struct image m = {dio_batch_alloc(out, len), dio_batch_alloc(out, n),
@@ -266,9 +275,8 @@ static int other_unit(const struct dio_transcode *what, struct dio_transcoder *t
         return dio_nomem(err, "a batch");
     memset(m.mem, 0, len);
     memset(m.state, 0, n);
-    const struct dio_page *p = dio_batch_pages(in);
-    for (size_t i = 0, count = dio_batch_count(in); i < count; i++) {
-        int rc = image_add(what, t, &m, &p[i], out, err);
+    for (size_t i = 0; i < in->n; i++) {
+        int rc = image_add(what, t, &m, &in->p[i], out, err);
         if (rc)
             return rc;
     }
@@ -287,21 +295,65 @@ static int other_unit(const struct dio_transcode *what, struct dio_transcoder *t
 
 /* ---- windows --------------------------------------------------------------------------------------- */
 
+int dio_transcode_fetch(const struct dio_transcode *what, const struct dio_window *window,
+                        struct dio_batch *in, struct dumpio_error *err)
+{
+    struct dumpio_dump *d = what->dump;
+    uint32_t in_unit = d->info->unit;
+    uint64_t done = 0; /* pages that two pieces have a part of are fetched once */
+    int rc = 0;
+    dio_batch_reset(in);
+    for (size_t i = 0; i < window->n && !rc; i++) {
+        const struct dumpio_run *piece = &window->pieces[i];
+        uint64_t start = dio_round_down(piece->start, in_unit);
+        uint64_t end = dio_round_up(piece->end, in_unit);
+        if (start < done)
+            start = done;
+        if (piece->kind != DUMPIO_PRESENT || start >= end)
+            continue;
+        rc = d->format->fetch(d->self, start, end, in, err);
+        if (!rc)
+            rc = dio_stream_check(d, err);
+        done = end;
+    }
+    return rc ? rc : dio_stream_see(d, in, err);
+}
+
+/* The pages of [start, end): those that came with the window, or fetched. */
+static int piece_pages(const struct dio_transcode *what, const struct dumpio_run *piece,
+                       struct dio_batch *in, struct pages *pages, struct dumpio_error *err)
+{
+    struct dumpio_dump *d = what->dump;
+    uint64_t start = dio_round_down(piece->start, d->info->unit);
+    uint64_t end = dio_round_up(piece->end, d->info->unit);
+    if (!what->fetched) {
+        dio_batch_clear_pages(in);
+        int rc = d->format->fetch(d->self, start, end, in, err);
+        *pages = (struct pages){dio_batch_pages(in), dio_batch_count(in)};
+        return rc;
+    }
+    struct dio_page *p = dio_batch_pages(in);
+    size_t n = dio_batch_count(in), first = 0, last;
+    while (first < n && p[first].addr < start)
+        first++;
+    for (last = first; last < n && p[last].addr < end; last++)
+        ;
+    *pages = (struct pages){p + first, last - first};
+    return 0;
+}
+
 static int present_piece(const struct dio_transcode *what, struct dio_transcoder *t,
                          const struct dumpio_run *piece, struct dio_batch *in,
                          struct dio_batch *out, uint64_t *passed, struct dumpio_error *err)
 {
-    struct dumpio_dump *d = what->dump;
-    uint32_t in_unit = d->info->unit;
-    dio_batch_clear_pages(in);
-    int rc = d->format->fetch(d->self, dio_round_down(piece->start, in_unit),
-                              dio_round_up(piece->end, in_unit), in, err);
+    struct pages pages;
+    int rc = piece_pages(what, piece, in, &pages, err);
     if (rc)
         return rc;
-    if (in_unit != what->unit)
-        return other_unit(what, t, piece, in, out, err);
-    const struct dio_page *p = dio_batch_pages(in);
-    for (size_t i = 0, n = dio_batch_count(in); i < n; i++) {
+    if (what->dump->info->unit != what->unit)
+        return other_unit(what, t, piece, &pages, out, err);
+    const struct dio_page *p = pages.p;
+    for (size_t i = 0, n = pages.n; i < n; i++) {
         rc = same_unit(what, t, &p[i], out, passed, err);
         if (rc)
             return rc;
@@ -331,7 +383,8 @@ int dio_transcode_window(const struct dio_transcode *what, struct dio_transcoder
                          const struct dio_window *window, struct dio_batch *in,
                          struct dio_batch *out, uint64_t *passed, struct dumpio_error *err)
 {
-    dio_batch_reset(in);
+    if (!what->fetched)
+        dio_batch_reset(in);
     dio_batch_reset(out);
     t->borrowed = false;
     t->unproved = 0;

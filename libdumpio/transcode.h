@@ -20,6 +20,7 @@ struct dio_transcode {
     const struct dio_share_key *share; /* payloads get tags; NULL = they do not */
     const struct dumpio_partial *partials; /* for leaves: pages of the output not held whole */
     uint32_t n_partials;
+    bool fetched;                  /* windows come with their pages, by dio_transcode_fetch */
 };
 
 /* Per-thread state. */
@@ -27,7 +28,6 @@ struct dio_transcoder {
     struct dio_decoder decoder;
     void *packer;            /* codec state at `level` */
     uint8_t *plain;          /* DIO_SPAN_MAX + a unit, when units differ; one unit otherwise */
-    uint8_t *packed;         /* one output unit */
     struct dio_leaf *leaf;   /* NULL, or told of all output pages; started by the caller. Then
                                 pages that pass through are decoded too, and LOST if they cannot */
     uint64_t unproved;       /* DATA pages of the output's unit that came plain, in the window */
@@ -39,7 +39,13 @@ int dio_transcoder_init(struct dio_transcoder *t, const struct dio_transcode *wh
 void dio_transcoder_free(struct dio_transcoder *t, const struct dio_transcode *what);
 
 /*
- * Fetch the window's pages into `in` and append the output pages to `out`: DATA, ZERO or LOST, one
+ * With what->fetched, in the order of the windows: all pages of the window's PRESENT pieces into `in`.
+ */
+int dio_transcode_fetch(const struct dio_transcode *what, const struct dio_window *window,
+                        struct dio_batch *in, struct dumpio_error *err);
+
+/*
+ * Fetch the window's pages into `in` (unless what->fetched) and append the output pages to `out`: DATA, ZERO or LOST, one
  * per output unit of the window's PRESENT pieces, ascending. *passed counts pages taken
  * over. Output pages, and the leaf, point into `in` only where t->borrowed says so afterwards; the
  * leaf into `out` as well.

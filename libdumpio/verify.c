@@ -29,6 +29,8 @@ struct worker {
 struct verification {
     struct dumpio_dump *dump;
     bool digest;
+    bool forward;                      /* a stream: extents are loaded in order, when planned */
+    struct dio_extent_loader in_order;
     const struct dio_verify_hear *hear;
     struct dumpio_verify_result *result;
     struct dio_sha256 *root;
@@ -39,6 +41,13 @@ struct verification {
     uint64_t codec_pages[DIO_CODECS_MAX + 1], codec_bytes[DIO_CODECS_MAX + 1];
     struct dio_ticker ticker;
 };
+
+static int load(struct verification *v, struct dio_extent_loader *loader, struct job *j,
+                struct dumpio_error *err)
+{
+    int rc = dio_extent_load(&j->extent, loader, v->dump, j->base, err);
+    return rc ? rc : dio_stream_check(v->dump, err);
+}
 
 static int job_plan(void *ctx, void *job, struct dumpio_error *err)
 {
@@ -51,7 +60,7 @@ static int job_plan(void *ctx, void *job, struct dumpio_error *err)
         return rc;
     v->next = j->lost.start < j->lost.end ? j->lost.end : j->base + DIO_EXTENT_SIZE;
     v->at_end = !v->next; /* the last extent of the address space */
-    return 0;
+    return v->forward && j->lost.start == j->lost.end ? load(v, &v->in_order, j, err) : 0;
 }
 
 static int make_leaf(struct job *j, struct worker *w, struct dumpio_error *err)
@@ -72,7 +81,7 @@ static int job_work(void *ctx, void *worker, void *job, struct dumpio_error *err
     j->has_leaf = false;
     if (j->lost.start < j->lost.end)
         return 0;
-    int rc = dio_extent_load(&j->extent, &w->loader, v->dump, j->base, err);
+    int rc = v->forward ? 0 : load(v, &w->loader, j, err);
     if (!rc && v->digest)
         rc = make_leaf(j, w, err);
     return rc;
@@ -85,10 +94,11 @@ static void tell_lost(struct verification *v)
     v->lost_run.start = v->lost_run.end = 0;
 }
 
+/* Reasons name a page's place in the file: of a range the first one is told, as conversions do. */
 static void join_lost(struct verification *v, uint64_t start, uint64_t end, const char *why)
 {
     bool open = v->lost_run.start < v->lost_run.end;
-    if (open && v->lost_run.end == start && !strcmp(v->lost_why, why)) {
+    if (open && v->lost_run.end == start) {
         v->lost_run.end = end;
         return;
     }
@@ -196,10 +206,13 @@ int dio_verify(struct dumpio_dump *dump, int with_digest, const struct dio_verif
                struct dumpio_error *err)
 {
     struct verification v = {.dump = dump, .digest = with_digest, .hear = hear,
-                             .result = result, .ticker = {.env = env}};
+                             .result = result, .ticker = {.env = dio_stream_env(dump, env)}};
     *result = (struct dumpio_verify_result){0};
     v.root = dio_sha256_new();
     int rc = v.root ? survey(&v, err) : dio_nomem(err, "a digest");
+    v.forward = dio_stream_forward(dump);
+    if (!rc && v.forward)
+        rc = dio_extent_loader_init(&v.in_order, err);
     if (!rc) {
         dio_root_start(v.root);
         struct dio_pipeline p = {
@@ -217,12 +230,18 @@ int dio_verify(struct dumpio_dump *dump, int with_digest, const struct dio_verif
             .job_memory = DIO_EXTENT_SIZE,
             .worker_memory = DIO_EXTENT_SIZE, /* payloads of the extent */
         };
-        rc = dio_pipeline_run(&p, env, err);
+        rc = dio_stream_start(dump, err);
+        if (!rc)
+            rc = dio_pipeline_run(&p, env, err);
+        if (!rc)
+            rc = dio_stream_end(dump, err);
     }
     if (!rc)
         rc = finish(&v, err);
     if (!rc)
         rc = dio_tick(&v.ticker, 1, err);
+    if (v.in_order.batch)
+        dio_extent_loader_free(&v.in_order);
     dio_sha256_free(v.root);
     return rc;
 }

@@ -6,6 +6,7 @@
 #include "common/output.h"
 #include "common/provenance.h"
 #include "common/salvage.h"
+#include "common/sandbox.h"
 #include "common/split.h"
 #include "tools.h"
 
@@ -194,6 +195,25 @@ static int list_formats(struct request *r)
     return ui_finish_stdout(&r->ui, EXIT_WHOLE);
 }
 
+/* Open and convert, confined to what that needs. */
+static int run(struct request *r, const char *const *paths, size_t n, const char *path)
+{
+    const struct sandbox s = {.inputs = paths, .n_inputs = n, .output = path,
+                              .report = r->salvage.path,
+                              .crypto = output_uses_crypto(&r->out) || split_wanted(&r->split)};
+    sandbox_enter(&r->ui, &s);
+    bool once = !r->out.convert.ram_only && r->split.by != DUMPIO_SPLIT_MEMORY;
+    ui_forward(&r->ui, once ? r->out.convert.format : NULL);
+
+    struct dumpio_dump *d = NULL;
+    struct dumpio_error err = {0};
+    if (dumpio_open(&d, paths, n, &r->ui.open, &r->ui.env, &err))
+        return ui_error(&r->ui, &err);
+    int code = convert(r, d, path);
+    dumpio_close(d);
+    return code;
+}
+
 static int dumpconv_main(int argc, char **argv)
 {
     struct request r = {.out.convert.level = DUMPIO_LEVEL_DEFAULT};
@@ -225,13 +245,7 @@ static int dumpconv_main(int argc, char **argv)
     if (!r.ui.open.from && !strcmp(r.from, "raw"))
         r.ui.open.from = "raw";
     r.out.convert.force = r.ui.force;
-
-    struct dumpio_dump *d = NULL;
-    struct dumpio_error err = {0};
-    if (dumpio_open(&d, (const char *const *)operands, (size_t)n, &r.ui.open, &r.ui.env, &err))
-        return ui_error(&r.ui, &err);
-    code = convert(&r, d, path);
-    dumpio_close(d);
+    code = run(&r, (const char *const *)operands, (size_t)n, path);
     salvage_free(&r.salvage);
     return ui_finish_stdout(&r.ui, code);
 }

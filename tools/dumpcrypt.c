@@ -4,8 +4,8 @@
  * keys, look at encrypted files, change their recipients.
  */
 #include "common/json.h"
-#include "common/ui.h"
 #include "common/pass.h"
+#include "common/sandbox.h"
 #include "tools.h"
 
 #include <dumpio/crypt.h>
@@ -299,6 +299,10 @@ static int run(struct crypt *c, enum command cmd)
     int code = check_usage(c, cmd);
     if (code)
         return code;
+    const struct sandbox s = {.inputs = &c->in, .n_inputs = 1, .output = out,
+                              .more = {c->pass_file, c->new_pass_file}, .asks = true,
+                              .crypto = true};
+    sandbox_enter(&c->ui, &s);
     switch (cmd) {
     case KEYGEN: return do_keygen(c, out);
     case INSPECT: return do_inspect(c);

@@ -4,6 +4,8 @@
  * makedumpfile as a core_collector.
  */
 #include "common/provenance.h"
+#include "common/sandbox.h"
+#include "common/text.h"
 #include "dumpfilter.h"
 #include "tools.h"
 
@@ -188,8 +190,8 @@ static int note_input_digest(struct filter_request *r, struct dumpio_dump *d,
 {
     struct dumpio_verify_result v;
     int rc = dumpio_verify(d, 1, NULL, NULL, &v, &r->ui.env, err);
-    for (size_t i = 0; !rc && i < DUMPIO_DIGEST_SIZE; i++)
-        snprintf(r->digest + 2 * i, 3, "%02x", v.digest[i]);
+    if (!rc)
+        text_digest(v.digest, r->digest);
     return rc;
 }
 
@@ -340,6 +342,14 @@ static int take_arguments(struct filter_request *r, struct opt_parse *p, const c
     return operands(r, p, out);
 }
 
+/* Is the memory read just once, in order? */
+static bool reads_once(const struct filter_request *r)
+{
+    unsigned set = r->exclude | (r->n_levels ? dumpio_level_set(r->levels[0]) : 0);
+    return !needs_classes(set) && r->n_levels < 2 && !r->input_digest && !r->dry_run &&
+           !r->dump_dmesg && !r->out.convert.ram_only && r->split.by != DUMPIO_SPLIT_MEMORY;
+}
+
 static int open_and_filter(struct filter_request *r, const struct opt_parse *p, const char *out)
 {
     struct dumpio_dump *d = NULL;
@@ -347,6 +357,12 @@ static int open_and_filter(struct filter_request *r, const struct opt_parse *p, 
     if (!r->out.convert.format)
         output_format(&r->ui, &r->out, "kdump");
     r->out.convert.force = r->ui.force;
+    const struct sandbox s = {.inputs = (const char *const *)p->operands,
+                              .n_inputs = (size_t)p->n_operands, .output = r->dry_run ? NULL : out,
+                              .crypto = output_uses_crypto(&r->out) || r->input_digest ||
+                                        split_wanted(&r->split)};
+    sandbox_enter(&r->ui, &s);
+    ui_forward(&r->ui, reads_once(r) ? r->out.convert.format : NULL);
     if (dumpio_open(&d, (const char *const *)p->operands, (size_t)p->n_operands, &r->ui.open,
                     &r->ui.env, &err))
         return ui_error(&r->ui, &err);

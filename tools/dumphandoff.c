@@ -6,6 +6,7 @@
 #include "dumphandoff.h"
 #include "common/keyring.h"
 #include "common/provenance.h"
+#include "common/sandbox.h"
 #include "common/save.h"
 #include "common/sets.h"
 #include "tools.h"
@@ -216,8 +217,8 @@ static int remove_left_overs(struct handoff *h, int folder, bool asked)
     return code;
 }
 
-/* Make it at need, lock it, clear it. */
-static int prepare_folder(struct handoff *h, int *folder)
+/* Make it at need, lock it. */
+static int take_folder(struct handoff *h, int *folder)
 {
     if (mkdir(h->folder, 0700) && errno != EEXIST)
         return say(h, h->folder);
@@ -228,6 +229,11 @@ static int prepare_folder(struct handoff *h, int *folder)
         ui_message(&h->ui, "%s: another run is at work there", h->folder);
         return EXIT_ERROR;
     }
+    return EXIT_WHOLE;
+}
+
+static int clear_folder(struct handoff *h, int folder)
+{
     bool complete = !access(h->manifest, F_OK);
     if (complete && !h->ui.force) {
         ui_message(&h->ui, "%s exists; --force removes it and its parts", h->manifest);
@@ -237,7 +243,7 @@ static int prepare_folder(struct handoff *h, int *folder)
     for (size_t i = 0; i < sizeof old / sizeof *old; i++) /* the manifest first: then it is no set */
         if (remove(old[i]) && errno != ENOENT)
             return say(h, old[i]);
-    return remove_left_overs(h, *folder, complete);
+    return remove_left_overs(h, folder, complete);
 }
 
 /* ---- the work --------------------------------------------------------------------------------- */
@@ -433,7 +439,7 @@ static int open_and_hand_over(struct handoff *h)
 {
     struct dumpio_dump *d = NULL;
     struct dumpio_error err = {0};
-    int folder = -1, code = EXIT_ERROR;
+    int folder = -1, code = EXIT_WHOLE;
     h->parts = path_of(h, HANDOFF_DUMP);
     h->manifest = path_of(h, HANDOFF_MANIFEST);
     h->text = path_of(h, HANDOFF_TEXT);
@@ -441,10 +447,16 @@ static int open_and_hand_over(struct handoff *h)
     if (!h->parts || !h->manifest || !h->text || !h->html)
         err.status = DUMPIO_E_NOMEM;
     else
+        code = take_folder(h, &folder);
+    if (!code && !err.status) {
+        const struct sandbox s = {.inputs = h->inputs, .n_inputs = h->n_inputs,
+                                  .output = h->manifest, .crypto = true};
+        sandbox_enter(&h->ui, &s);
         dumpio_open(&d, h->inputs, h->n_inputs, &h->ui.open, &h->ui.env, &err);
-    if (!d)
+    }
+    if (err.status)
         code = ui_error(&h->ui, &err);
-    else if (!(code = prepare_folder(h, &folder)))
+    else if (!code && !(code = clear_folder(h, folder)))
         code = hand_over(h, d);
     if (folder >= 0)
         close(folder);

@@ -5,6 +5,8 @@
  */
 #include "dumphandoff.h"
 
+#include "common/text.h"
+
 #include <stdarg.h>
 #include <string.h>
 #include <time.h>
@@ -88,27 +90,10 @@ static void row(const struct page *p, const struct column *c, size_t n, const ch
 
 /* ---- the facts -------------------------------------------------------------------------------- */
 
-static const char *hex(const unsigned char *digest, char text[2 * DUMPIO_DIGEST_SIZE + 1])
-{
-    for (size_t i = 0; i < DUMPIO_DIGEST_SIZE; i++)
-        snprintf(text + 2 * i, 3, "%02x", digest[i]);
-    return text;
-}
-
-static const char *utc(int64_t sec, char text[32])
-{
-    struct tm tm;
-    time_t t = (time_t)sec;
-    *text = '\0';
-    if (sec != DUMPIO_UNKNOWN_TIME && gmtime_r(&t, &tm))
-        strftime(text, 32, "%Y-%m-%d %H:%M:%S UTC", &tm);
-    return text;
-}
-
 static void tell_what(const struct page *p, const struct handoff *h)
 {
     const struct dumpio_convert_result *r = &h->result.dump;
-    char digest[2 * DUMPIO_DIGEST_SIZE + 1], when[32];
+    char digest[TEXT_DIGEST], when[TEXT_UTC];
     const char *const opened[] = {
         [NOT_ASKED] = "no: no key of a recipient is here",
         [NO_KEY_FITS] = "no: none of the given keys is a recipient's",
@@ -116,7 +101,7 @@ static void tell_what(const struct page *p, const struct handoff *h)
     section(p, "What it is");
     table(p, true);
     fact(p, "case", "%s", h->case_name);
-    fact(p, "made", "%s", utc((int64_t)time(NULL), when));
+    fact(p, "made", "%s", text_utc((int64_t)time(NULL), when));
     fact(p, "by", "dumphandoff %s, options %s", dumpio_version(), h->options);
     fact(p, "contents", "ELF core in zstd in age: cat PARTS | age -d -i KEY | zstd -d");
     fact(p, "pages", "%llu (%llu of them zero)", (unsigned long long)r->pages,
@@ -125,7 +110,7 @@ static void tell_what(const struct page *p, const struct handoff *h)
         fact(p, "lost", "%llu pages that could not be read", (unsigned long long)r->lost_pages);
     if (r->unknown_pages)
         fact(p, "not classified", "%llu pages, which were kept", (unsigned long long)r->unknown_pages);
-    fact(p, "image digest", "%s", hex(h->result.image, digest));
+    fact(p, "image digest", "%s", text_digest(h->result.image, digest));
     if (h->scan)
         fact(p, "looked for secrets", "in %llu bytes of memory, by %zu rules: none found",
              (unsigned long long)scan_bytes(h->scan), scan_rules(h->scan));
@@ -147,7 +132,7 @@ static void tell_recipients(const struct page *p, const struct handoff *h)
 static void tell_input(const struct page *p, const struct handoff *h)
 {
     const struct dumpio_info *i = h->info;
-    char when[32];
+    char when[TEXT_UTC];
     section(p, "What it was made of");
     table(p, true);
     for (size_t n = 0; n < h->n_inputs; n++)
@@ -158,8 +143,8 @@ static void tell_input(const struct page *p, const struct handoff *h)
          i->arch);
     fact(p, "kernel", "%s", i->uts[DUMPIO_RELEASE]);
     fact(p, "build id", "%s", i->build_id);
-    fact(p, "crashed", "%s", utc(i->crash_sec, when));
-    fact(p, "dumped", "%s", utc(i->dump_sec, when));
+    fact(p, "crashed", "%s", text_utc(i->crash_sec, when));
+    fact(p, "dumped", "%s", text_utc(i->dump_sec, when));
     fact(p, "panic", "%s", i->panic);
     table(p, false);
 }
@@ -175,7 +160,7 @@ static void file_row(const struct page *p, const struct column *c, const char *n
 static void tell_files(const struct page *p, const struct handoff *h)
 {
     size_t n = dumpio_manifest_get_info(h->written)->parts;
-    char name[256], digest[2 * DUMPIO_DIGEST_SIZE + 1];
+    char name[256], digest[TEXT_DIGEST];
     struct column c[] = {{"file", -1}, {"bytes", 14}, {"SHA-256", -1}};
     c[0].width = -(int)(strlen(h->case_name) + sizeof HANDOFF_SEALED);
     section(p, "What to upload");
@@ -183,7 +168,7 @@ static void tell_files(const struct page *p, const struct handoff *h)
     row(p, c, 3, NULL);
     for (size_t i = 0; i < n; i++) {
         struct dumpio_manifest_part part = dumpio_manifest_part(h->written, i);
-        file_row(p, c, part.name, part.size, hex(part.sha256, digest));
+        file_row(p, c, part.name, part.size, text_digest(part.sha256, digest));
     }
     static const struct { const char *suffix, *what; } beside[] = {
         {HANDOFF_MANIFEST, "the files: names, sizes, digests"},

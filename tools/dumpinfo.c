@@ -2,6 +2,7 @@
 /*
  * dumpinfo: what a dump is and what is in it.
  */
+#include "common/sandbox.h"
 #include "dumpinfo.h"
 #include "dumpinfo_memory.h"
 #include "tools.h"
@@ -200,6 +201,12 @@ static int dumpinfo_main(int argc, char **argv)
     }
     if (!p.n_operands)
         return opt_usage_error(&spec, "an input is needed");
+    const struct sandbox s = {.inputs = (const char *const *)p.operands,
+                              .n_inputs = (size_t)p.n_operands, .output = map_file,
+                              .crypto = !mode && !quick};
+    sandbox_enter(&ui, &s);
+    if (quick && !mode && ui.open.no_spool)
+        ui_forward(&ui, "info");
     struct dumpio_error err = {0};
     if (dumpio_open(&f.dump, (const char *const *)p.operands, (size_t)p.n_operands, &ui.open,
                     &ui.env, &err))

@@ -4,11 +4,11 @@
  * sizes, and rows of cells with addresses, NUMA nodes and gaps. Row-major, so that an address can
  * be found by eye.
  */
+#include "common/text.h"
 #include "dumpinfo_memory.h"
 
 #include <inttypes.h>
 #include <string.h>
-#include <time.h>
 
 #define WIDTH 1200
 #define MARGIN 32
@@ -104,12 +104,9 @@ static int legend_rows(const struct memory *m)
 static void draw_head(struct picture *p, const struct memory *m, const char *title)
 {
     const struct dumpio_info *i = m->dump;
-    char text[600], when[64] = "";
-    struct tm tm;
+    char text[600], when[TEXT_UTC];
     int64_t sec = i->crash_sec != DUMPIO_UNKNOWN_TIME ? i->crash_sec : i->dump_sec;
-    time_t t = (time_t)sec;
-    if (sec != DUMPIO_UNKNOWN_TIME && gmtime_r(&t, &tm))
-        strftime(when, sizeof when, "%Y-%m-%d %H:%M:%S UTC", &tm);
+    text_utc(sec, when);
     const char *base = strrchr(m->name, '/');
     picture_text(p, MARGIN, TITLE_Y, 20, INK, ANCHOR_START, true, title);
     snprintf(text, sizeof text, "%s known to the %s%s%s%s, dumped to %.60s (%s, %s)",

@@ -2,11 +2,11 @@
 /*
  * dumpinfo for people.
  */
+#include "common/text.h"
 #include "dumpinfo.h"
 
 #include <stdarg.h>
 #include <string.h>
-#include <time.h>
 
 #define NOTES_ROW 12
 
@@ -23,14 +23,9 @@ static void row(const struct findings *f, const char *key, const char *fmt, ...)
     fputc('\n', f->to);
 }
 
-static const char *when(int64_t sec, char *text, size_t room)
+static const char *when(int64_t sec, char text[TEXT_UTC])
 {
-    struct tm tm;
-    time_t t = (time_t)sec;
-    if (sec == DUMPIO_UNKNOWN_TIME || !gmtime_r(&t, &tm) ||
-        !strftime(text, room, "%Y-%m-%d %H:%M:%S UTC", &tm))
-        snprintf(text, room, "unknown");
-    return text;
+    return *text_utc(sec, text) ? text : "unknown";
 }
 
 /* ---- sections ----------------------------------------------------------------------------------- */
@@ -43,7 +38,7 @@ static void print_file(const struct findings *f)
         snprintf(version, sizeof version, " version %d", i->version);
     row(f, "file", "%s", f->name);
     row(f, "format", "%s%s%s%s%s%s, %s%s", i->format, version, *i->variant ? ", " : "", i->variant, *i->containers ? ", " : "",
-        i->containers, ui_size(i->file_size), i->parts > 1 ? " in several parts" : "");
+        i->containers, i->forward ? "a stream" : ui_size(i->file_size), i->parts > 1 ? " in several parts" : "");
     row(f, "container", "%s-endian%s", order_name(i->file_order),
         i->file_word == 4 ? ", 32-bit" : i->file_word == 8 ? ", 64-bit" : "");
     if (i->truncated)
@@ -81,11 +76,11 @@ static void print_taint(const struct findings *f)
 static void print_crash(const struct findings *f)
 {
     const struct dumpio_info *i = f->info;
-    char text[64];
+    char text[TEXT_UTC];
     if (i->crash_sec != DUMPIO_UNKNOWN_TIME)
-        row(f, "crashed", "%s", when(i->crash_sec, text, sizeof text));
+        row(f, "crashed", "%s", when(i->crash_sec, text));
     if (i->dump_sec != DUMPIO_UNKNOWN_TIME)
-        row(f, "dumped", "%s", when(i->dump_sec, text, sizeof text));
+        row(f, "dumped", "%s", when(i->dump_sec, text));
     row(f, "panic", "%s", *i->panic ? i->panic : "unknown");
     if (i->panic_task)
         row(f, "panic task", "0x%llx", (unsigned long long)i->panic_task);

@@ -4,6 +4,7 @@
  */
 #include "common/json.h"
 #include "common/output.h"
+#include "common/sandbox.h"
 #include "tools.h"
 
 #include <dumpio/parts.h>
@@ -77,6 +78,9 @@ static int merge(struct request *r, char **paths, int n, const char *out)
     o->open = &r->ui.open;
     o->convert = &r->out.convert;
     o->lost = lost;
+    const struct sandbox s = {.inputs = (const char *const *)paths, .n_inputs = (size_t)n,
+                              .beside = true, .output = out, .crypto = true};
+    sandbox_enter(&r->ui, &s);
     int rc = dumpio_merge((const char *const *)paths, (size_t)n, out, o, &result, &r->ui.env, &err);
     ui_end_progress(&r->ui);
     if (rc)

@@ -6,9 +6,11 @@
 
 #include "dumpmount.h"
 
+#include "common/sandbox.h"
 #include "dumpinfo.h"
 #include "tools.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -50,8 +52,11 @@ struct request {
     struct mount mount;
     struct findings found;
     char *dir;
+    const char *const *paths; /* the inputs */
+    size_t n_paths;
     bool foreground;
-    int ready; /* the parent waits at the other end; -1: nobody does */
+    int guard; /* in the server: to the process that mounts */
+    int ready; /* in the latter: to the parent that waits; -1: none does */
 };
 
 /* ---- the files ------------------------------------------------------------------------------------ */
@@ -157,7 +162,7 @@ static void close_files(struct request *r)
     dumpio_close(r->found.dump);
 }
 
-/* ---- to the background ---------------------------------------------------------------------------- */
+/* ---- the processes ------------------------------------------------------------------------------------ */
 
 static void unreadable(void *user, const char *text)
 {
@@ -167,32 +172,76 @@ static void unreadable(void *user, const char *text)
 }
 
 /* From here on nobody waits, and nobody reads what is said. */
-static void mounted(void *user)
+static void leave_terminal(const struct request *r)
 {
-    struct request *r = user;
-    if (r->ready < 0)
+    if (r->foreground)
         return;
     int null = open("/dev/null", O_RDWR);
     for (int fd = 0; fd < 3 && null >= 0; fd++)
         dup2(null, fd);
     if (null > 2)
         close(null);
-    if (write(r->ready, "", 1) == 1 && !chdir("/"))
+    if (!chdir("/"))
         setsid();
-    close(r->ready);
 }
 
-static int serve(struct request *r, const char *const *paths, size_t n)
+/* In the server: the kernel's first request has come. */
+static void mounted(void *user)
 {
-    int code = make_files(r, paths, n);
+    const struct request *r = user;
+    guard_mounted(r->guard);
+    leave_terminal(r);
+}
+
+/* In the guard. */
+static void tell_parent(void *user)
+{
+    const struct request *r = user;
+    leave_terminal(r);
+    if (r->ready >= 0 && write(r->ready, "", 1) == 1)
+        close(r->ready);
+}
+
+static void *nothing(void *user)
+{
+    for (;;)
+        pause();
+    return user;
+}
+
+/* libfuse ends its threads by pthread_cancel, for which the C library loads another at first use. */
+static void load_unwinder(void)
+{
+    pthread_t t;
+    if (pthread_create(&t, NULL, nothing, NULL))
+        return;
+    pthread_cancel(t);
+    pthread_join(t, NULL);
+}
+
+static int serve(void *user, int guard)
+{
+    struct request *r = user;
+    const struct sandbox s = {.inputs = r->paths, .n_inputs = r->n_paths};
+    r->guard = guard;
+    load_unwinder();
+    sandbox_enter(&r->ui, &s);
+    int code = make_files(r, r->paths, r->n_paths);
+    int connection = code ? -1 : guard_connection(guard);
     if (!code)
-        code = mount_serve(&r->mount, r->dir);
+        code = connection < 0 ? EXIT_ERROR : mount_serve(&r->mount, connection);
     close_files(r);
     return code;
 }
 
+static int serve_guarded(struct request *r)
+{
+    const struct guarded g = {&r->mount, r->dir, serve, tell_parent, r};
+    return guard_run(&g);
+}
+
 /* The child does everything; the parent's exit code is the child's until it has mounted. */
-static int serve_behind(struct request *r, const char *const *paths, size_t n)
+static int serve_behind(struct request *r)
 {
     int ends[2], status;
     char byte;
@@ -204,7 +253,7 @@ static int serve_behind(struct request *r, const char *const *paths, size_t n)
     if (!child) {
         close(ends[0]);
         r->ready = ends[1];
-        return serve(r, paths, n);
+        return serve_guarded(r);
     }
     close(ends[1]);
     if (read(ends[0], &byte, 1) == 1)
@@ -267,14 +316,14 @@ static int dumpmount_main(int argc, char **argv)
             return code == -2 ? EXIT_USAGE : code;
     if (p.n_operands < 2)
         return opt_usage_error(&spec, "an input and a folder to mount on are needed");
-    size_t n = (size_t)p.n_operands - 1;
-    const char *const *paths = (const char *const *)p.operands;
-    if ((code = find_dir(&r, paths[n])) != -1) {
+    r.n_paths = (size_t)p.n_operands - 1;
+    r.paths = (const char *const *)p.operands;
+    if ((code = find_dir(&r, r.paths[r.n_paths])) != -1) {
         free(r.dir);
         return code;
     }
-    r.mount.source = paths[0];
-    code = r.foreground ? serve(&r, paths, n) : serve_behind(&r, paths, n);
+    r.mount.source = r.paths[0];
+    code = r.foreground ? serve_guarded(&r) : serve_behind(&r);
     free(r.dir);
     return code;
 }

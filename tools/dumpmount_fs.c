@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fuse.h>
+#include <fuse_lowlevel.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -186,16 +187,42 @@ static void release_signals(void)
             sigaction(ends[i], &sa, NULL);
 }
 
-int mount_serve(struct mount *m, const char *dir)
+static struct fuse *new_fuse(struct mount *m)
 {
     struct fuse_args args = FUSE_ARGS_INIT(0, NULL);
     struct fuse *fuse = make_args(m, &args) ? fuse_new(&args, &operations, sizeof operations, m)
                                             : NULL;
     fuse_opt_free_args(&args);
+    return fuse;
+}
+
+struct fuse *mount_make(struct mount *m, const char *dir, int *connection)
+{
+    struct fuse *fuse = new_fuse(m);
+    if (fuse && fuse_mount(fuse, dir)) {
+        fuse_destroy(fuse);
+        fuse = NULL;
+    }
+    if (fuse)
+        *connection = fuse_session_fd(fuse_get_session(fuse));
+    return fuse;
+}
+
+void mount_end(struct fuse *fuse)
+{
+    fuse_unmount(fuse);
+    fuse_destroy(fuse);
+}
+
+int mount_serve(struct mount *m, int connection)
+{
+    char name[32];
+    struct fuse *fuse = new_fuse(m);
     if (!fuse)
         return 1;
     int code = 1;
-    if (!fuse_mount(fuse, dir)) {
+    snprintf(name, sizeof name, "/dev/fd/%d", connection); /* libfuse's way to say: it is mounted */
+    if (!fuse_mount(fuse, name)) {
         struct fuse_session *session = fuse_get_session(fuse);
         release_signals();
         if (!fuse_set_signal_handlers(session)) {

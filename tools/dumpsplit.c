@@ -3,6 +3,7 @@
  * dumpsplit: a dump, or any file, in several.
  */
 #include "common/json.h"
+#include "common/sandbox.h"
 #include "common/split.h"
 #include "tools.h"
 
@@ -78,6 +79,10 @@ static int split(struct request *r, char **paths, int n)
     r->split.no_sync = r->out.convert.no_sync;
     r->split.open = &r->ui.open;
     r->split.convert = &r->out.convert;
+    const struct sandbox s = {.inputs = (const char *const *)paths, .n_inputs = (size_t)n,
+                              .output = r->split.name ? r->split.name : r->split.prefix,
+                              .beside = true, .crypto = true};
+    sandbox_enter(&r->ui, &s);
     int rc = dumpio_split((const char *const *)paths, (size_t)n, &r->split, &result, &r->ui.env,
                           &err);
     ui_end_progress(&r->ui);

@@ -2,6 +2,8 @@
 /*
  * dumpverify: a verdict on one dump, a comparison of two, digests of many.
  */
+#include "common/sandbox.h"
+#include "common/text.h"
 #include "dumpverify.h"
 #include "tools.h"
 
@@ -40,13 +42,6 @@ static const struct opt_spec spec = {
         "--digest: 3 when pages were lost.",
 };
 
-static const char *hex(const unsigned char *digest, char *text)
-{
-    for (size_t i = 0; i < DUMPIO_DIGEST_SIZE; i++)
-        snprintf(text + 2 * i, 3, "%02x", digest[i]);
-    return text;
-}
-
 static int open_dump(struct ui *ui, struct dumpio_dump **d, char **paths, int n)
 {
     struct dumpio_error err = {0};
@@ -75,20 +70,20 @@ static void lost_range(void *user, const struct dumpio_run *run, const char *why
 
 static void json_verdict(struct json *j, const struct dumpio_verify_result *v, bool whole)
 {
-    char text[2 * DUMPIO_DIGEST_SIZE + 1];
+    char text[TEXT_DIGEST];
     json_text(j, "verdict", whole ? "whole" : "not whole");
     json_u64(j, "present_pages", v->present_pages);
     json_u64(j, "zero_pages", v->zero_pages);
     json_u64(j, "excluded_pages", v->excluded_pages);
     json_u64(j, "lost_pages", v->lost_pages);
     json_u64(j, "partial_pages", v->partial_pages);
-    json_text(j, "image_digest", hex(v->digest, text));
+    json_text(j, "image_digest", text_digest(v->digest, text));
 }
 
 static void text_verdict(const struct dumpio_verify_result *v, const struct dumpio_info *info,
                          bool whole)
 {
-    char text[2 * DUMPIO_DIGEST_SIZE + 1];
+    char text[TEXT_DIGEST];
     printf("present   %llu pages of %u bytes, %llu of them zero\n",
            (unsigned long long)v->present_pages, info->unit, (unsigned long long)v->zero_pages);
     printf("excluded  %llu pages\n", (unsigned long long)v->excluded_pages);
@@ -100,7 +95,7 @@ static void text_verdict(const struct dumpio_verify_result *v, const struct dump
         puts("the file ends before its structures do");
     if (info->incomplete)
         puts("its writer marked it as incomplete");
-    printf("memory    %s\n", hex(v->digest, text));
+    printf("memory    %s\n", text_digest(v->digest, text));
     puts(whole ? "verdict   whole" : "verdict   NOT WHOLE");
 }
 
@@ -262,7 +257,7 @@ static int digest(struct ui *ui, char **paths, int n)
     int code = open_dump(ui, &d, paths, n);
     if (code)
         return code;
-    char text[2 * DUMPIO_DIGEST_SIZE + 1];
+    char text[TEXT_DIGEST];
     struct dumpio_verify_result v;
     struct dumpio_error err = {0};
     struct report r = {ui, NULL, stderr};
@@ -271,7 +266,7 @@ static int digest(struct ui *ui, char **paths, int n)
     ui_end_progress(ui);
     if (rc)
         return ui_error(ui, &err);
-    printf("%s  %s\n", hex(v.digest, text), paths[0]);
+    printf("%s  %s\n", text_digest(v.digest, text), paths[0]);
     if (v.partial_pages)
         ui->verbosity >= 0
             ? ui_message(ui, "%s: %llu pages are held in part only; missing bytes count as zero",
@@ -318,13 +313,20 @@ static int dumpverify_main(int argc, char **argv)
         return opt_usage_error(&spec, "an input is needed");
     if (allowed && (!use_manifest || want_digest || (p.n_operands != 1 && !set)))
         return opt_usage_error(&spec, "--signer is about the manifest of one dump");
+    bool one = !want_digest && (set || p.n_operands == 1);
+    const struct sandbox s = {.inputs = (const char *const *)p.operands,
+                              .n_inputs = (size_t)p.n_operands, .beside = one && use_manifest,
+                              .more = {allowed}, .crypto = true};
+    if (!want_digest && !one && p.n_operands != 2)
+        return opt_usage_error(&spec, "one or two inputs; --set takes several as one dump");
+    sandbox_enter(&ui, &s);
+    if (want_digest || set || p.n_operands == 1)
+        ui_forward(&ui, "verify");
     if (want_digest)
         return digests(&ui, p.operands, p.n_operands, set);
-    if (set || p.n_operands == 1)
+    if (one)
         return verify_one(&ui, p.operands, p.n_operands, allowed, use_manifest);
-    if (p.n_operands == 2)
-        return compare(&ui, p.operands);
-    return opt_usage_error(&spec, "one or two inputs; --set takes several as one dump");
+    return compare(&ui, p.operands);
 }
 
 const struct tool tool_dumpverify = {&spec, dumpverify_main};

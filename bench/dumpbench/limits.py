@@ -12,15 +12,20 @@ from .inputs import Failed
 class Codecs:
     """Speeds of the codecs on the pages of a dump, as codecs.c prints them."""
 
-    def __init__(self, program, path, mib, rounds):
+    def __init__(self, text):
+        lines = [line.split("\t") for line in text.splitlines()]
+        self.pages = dict(zip(lines[0], map(int, lines[1])))      # sampled, present, unit
+        self.head = lines[2]
+        self.rows = [dict(zip(self.head, line)) for line in lines[3:]]
+
+    @staticmethod
+    def measure(program, path, mib, rounds):
+        """What the program prints, to make Codecs of."""
         run = subprocess.run([program, path, str(mib), str(rounds)], capture_output=True,
                              text=True, check=False)
         if run.returncode:
             raise Failed("%s: %s" % (program, run.stderr.strip()))
-        lines = [line.split("\t") for line in run.stdout.splitlines()]
-        self.pages = dict(zip(lines[0], map(int, lines[1])))      # sampled, present, unit
-        self.head = lines[2]
-        self.rows = [dict(zip(self.head, line)) for line in lines[3:]]
+        return run.stdout
 
     def seconds(self, what, codec):
         """One core's for all pages that are not zero."""

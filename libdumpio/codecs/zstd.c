@@ -5,8 +5,10 @@
  *
  * Level 1, the default, takes parameters of our own, which an empty dictionary carries: for pages as
  * short as these a large table means fewer vain candidates, and nothing is derived anew for each
- * page. It makes less than libzstd's level 1, in 7% less time, the checksum included. Where libzstd
- * has no such entry, its level 3 for long inputs comes next.
+ * page. What matches leave over of pages that are half zeros is stored as it is: entropy coding takes
+ * a third of the time spent on them, and gains 0.2% of all output (2% of a 32-bit kernel's). It makes
+ * about as much as libzstd's level 1 in 8 to 15% less time, the checksum included. Where libzstd has
+ * no such entry, its level 3 for long inputs comes next.
  */
 #ifdef DUMPIO_HAVE_ZSTD_ADVANCED
 #define ZSTD_STATIC_LINKING_ONLY /* ZSTD_initStaticCDict */
@@ -19,6 +21,7 @@
 #include "../plug/xxh64.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #define LEVEL_DEFAULT 1
 #define LEVEL_LONG 3        /* of libzstd, for the default where it cannot be tuned */
@@ -26,11 +29,13 @@
 #define DESCRIPTOR 4u       /* where a frame's descriptor is */
 #define HAS_CHECKSUM (1 << 2)
 
+enum { DENSE, SPARSE, KINDS }; /* of pages */
+
 struct state {
     ZSTD_CCtx *pack;
-    void *room;              /* of `tuned`, or */
-    ZSTD_CDict *made;        /* itself, where libzstd makes it */
-    const ZSTD_CDict *tuned; /* of the default level only */
+    void *room[KINDS];              /* of `tuned`, or */
+    ZSTD_CDict *made;               /* itself, where libzstd makes it, for both kinds */
+    const ZSTD_CDict *tuned[KINDS]; /* of the default level only */
     ZSTD_DCtx *expand;
 };
 
@@ -38,30 +43,42 @@ static void zstd_free(void *state)
 {
     struct state *s = state;
     ZSTD_freeCCtx(s->pack);
-    free(s->room);
+    free(s->room[DENSE]);
+    free(s->room[SPARSE]);
     ZSTD_freeCDict(s->made);
     ZSTD_freeDCtx(s->expand);
     free(s);
 }
 
 #ifdef DUMPIO_HAVE_ZSTD_ADVANCED
-/* In memory of our own: libzstd's own ways to make one, up to 1.5.5, do not survive want of it. */
-static void tune(struct state *s)
+/*
+ * In memory of our own: libzstd's own ways to make one, up to 1.5.5, do not survive want of it.
+ * A target length keeps the fast strategy from entropy coding literals; 1 changes nothing else.
+ */
+static void tune(struct state *s, int kind)
 {
     const ZSTD_compressionParameters p = {.windowLog = 12, .chainLog = 12, .hashLog = 16,
-                                          .searchLog = 1, .minMatch = 4, .strategy = ZSTD_fast};
+                                          .searchLog = 1, .minMatch = 4,
+                                          .targetLength = kind == SPARSE, .strategy = ZSTD_fast};
     size_t size = ZSTD_estimateCDictSize_advanced(0, p, ZSTD_dlm_byRef);
-    s->room = malloc(size);
-    if (s->room)
-        s->tuned = ZSTD_initStaticCDict(s->room, size, NULL, 0, ZSTD_dlm_byRef,
-                                        ZSTD_dct_rawContent, p);
+    s->room[kind] = malloc(size);
+    if (s->room[kind])
+        s->tuned[kind] = ZSTD_initStaticCDict(s->room[kind], size, NULL, 0, ZSTD_dlm_byRef,
+                                              ZSTD_dct_rawContent, p);
 }
 #else
-static void tune(struct state *s)
+static void tune(struct state *s, int kind)
 {
-    s->tuned = s->made = ZSTD_createCDict(NULL, 0, LEVEL_LONG);
+    if (!s->made)
+        s->made = ZSTD_createCDict(NULL, 0, LEVEL_LONG);
+    s->tuned[kind] = s->made;
 }
 #endif
+
+static bool tuned(const struct state *s)
+{
+    return s->tuned[DENSE] && s->tuned[SPARSE];
+}
 
 static void *zstd_new(int level)
 {
@@ -70,9 +87,9 @@ static void *zstd_new(int level)
         return NULL;
     s->pack = ZSTD_createCCtx();
     s->expand = ZSTD_createDCtx();
-    if (level == LEVEL_DEFAULT)
-        tune(s);
-    if (s->pack && s->expand && (s->tuned || level != LEVEL_DEFAULT) &&
+    for (int kind = 0; kind < KINDS && level == LEVEL_DEFAULT; kind++)
+        tune(s, kind);
+    if (s->pack && s->expand && (tuned(s) || level != LEVEL_DEFAULT) &&
         !ZSTD_isError(ZSTD_CCtx_setParameter(s->pack, ZSTD_c_compressionLevel, level)) &&
         !ZSTD_isError(ZSTD_CCtx_setParameter(s->pack, ZSTD_c_checksumFlag, 1)))
         return s;
@@ -80,12 +97,24 @@ static void *zstd_new(int level)
     return NULL;
 }
 
+/* Whether half of the 32-bit words at most are not zero. */
+static int kind_of(const uint8_t *in, size_t n)
+{
+    uint32_t set = 0, w;
+    for (size_t i = 0; i + sizeof w <= n; i += sizeof w) {
+        memcpy(&w, in + i, sizeof w);
+        set += w != 0;
+    }
+    return set <= n / sizeof w / 2 ? SPARSE : DENSE;
+}
+
 /* Frames by a dictionary have no checksum: it is added to them. */
 static size_t tuned_pack(struct state *s, const uint8_t *in, size_t n, uint8_t *out, size_t cap)
 {
     if (cap <= CHECKSUM)
         return 0;
-    size_t len = ZSTD_compress_usingCDict(s->pack, out, cap - CHECKSUM, in, n, s->tuned);
+    size_t len = ZSTD_compress_usingCDict(s->pack, out, cap - CHECKSUM, in, n,
+                                           s->tuned[kind_of(in, n)]);
     if (ZSTD_isError(len))
         return 0;
     out[DESCRIPTOR] |= HAS_CHECKSUM;
@@ -96,7 +125,7 @@ static size_t tuned_pack(struct state *s, const uint8_t *in, size_t n, uint8_t *
 static size_t zstd_pack(void *state, const uint8_t *in, size_t n, uint8_t *out, size_t cap)
 {
     struct state *s = state;
-    if (s->tuned)
+    if (tuned(s))
         return tuned_pack(s, in, n, out, cap);
     size_t len = ZSTD_compress2(s->pack, out, cap, in, n);
     return ZSTD_isError(len) ? 0 : len;

@@ -75,7 +75,7 @@ int dio_concat(struct dio_bytes **out, struct dio_bytes *const *parts, size_t n,
     }
     c->n = n;
     memcpy(c->parts, parts, n * sizeof(struct dio_bytes *));
-    c->bytes = (struct dio_bytes){&ops, 0, parts[0]->name, 0};
+    c->bytes = (struct dio_bytes){&ops, 0, parts[0]->name, 0, 0};
     for (size_t i = 0; i < n; i++) {
         if (parts[i]->size > UINT64_MAX - c->bytes.size) {
             c->n = 0;

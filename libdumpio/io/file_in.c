@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -20,6 +21,7 @@
 #include <linux/fs.h>
 #endif
 
+#define STALL_MS 200 /* a stream without data for so long asks whether to go on */
 #define PIECES 4u /* readers walk bitmaps, descriptors and pages at a time */
 
 /* Data [data, data_end), and a hole [hole, data) before it. */
@@ -212,6 +214,14 @@ int dio_stream_read(int fd, void *buf, size_t len, size_t *got, struct dio_ticke
 {
     *got = 0;
     while (*got < len) {
+        struct pollfd p = {.fd = fd, .events = POLLIN};
+        int ready = t ? poll(&p, 1, STALL_MS) : 1;
+        if (!ready || (ready < 0 && errno == EINTR)) { /* a signal may have hit another thread */
+            int rc = dio_tick(t, 1, err);
+            if (rc)
+                return rc;
+            continue;
+        }
         ssize_t n = read(fd, (uint8_t *)buf + *got, len - *got);
         if (n < 0 && errno == EINTR) {
             int rc = t ? dio_tick(t, 1, err) : 0;
@@ -248,20 +258,19 @@ static int temp_in(const char *dir)
     return fd;
 }
 
+const char *dumpio_tmpdir(const struct dumpio_env *env)
+{
+    const char *dir = env && env->tmpdir ? env->tmpdir : getenv("TMPDIR");
+    if (dir && *dir)
+        return dir;
+    return !access("/var/tmp", F_OK) ? "/var/tmp" : "/tmp"; /* an initramfs has no /var/tmp */
+}
+
 int dio_temp_fd(int *fd, const char **where, const struct dumpio_env *env,
                 struct dumpio_error *err)
 {
-    const char *dir = env ? env->tmpdir : NULL;
-    if (!dir)
-        dir = getenv("TMPDIR");
-    bool told = dir && *dir;
-    if (!told)
-        dir = "/var/tmp";
+    const char *dir = dumpio_tmpdir(env);
     *fd = temp_in(dir);
-    if (*fd < 0 && !told && errno == ENOENT) { /* an initramfs has no /var/tmp */
-        dir = "/tmp";
-        *fd = temp_in(dir);
-    }
     if (*fd < 0)
         return dio_fail_errno(err, errno, DUMPIO_NO_OFFSET,
                               "cannot make a temporary file in %s; TMPDIR names another place", dir);

@@ -40,6 +40,15 @@ int dio_small_file(const char *path, size_t max, char **text, size_t *len,
 int dio_spool(struct dio_bytes **out, int fd, const uint8_t *head, size_t head_len, bool unwrap,
               const struct dumpio_env *env, struct dumpio_error *err);
 
+/*
+ * The stream as a forward source (plug/window.h) that keeps up to head_max bytes of its start. Takes
+ * fd in every case. env (borrowed as long as it lives) is asked whether to stop.
+ */
+int dio_stream_source(struct dio_bytes **out, int fd, uint64_t head_max,
+                      const struct dumpio_env *env, struct dumpio_error *err);
+/* Spool such a source after all, while all that was read of it stays; *b is replaced on success. */
+int dio_stream_spool(struct dio_bytes **b, const struct dumpio_env *env, struct dumpio_error *err);
+
 /* The n sources one behind the other, named as the first. Takes them on success only. */
 int dio_concat(struct dio_bytes **out, struct dio_bytes *const *parts, size_t n,
                struct dumpio_error *err);

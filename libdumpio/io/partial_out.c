@@ -129,7 +129,7 @@ int dio_partial_create(struct dio_out **out, struct dio_bytes **old, const char 
         return rc;
     }
     p->out = (struct dio_out){&out_ops, DIO_RANDOM, p->temp};
-    p->old = (struct dio_bytes){&in_ops, size, p->temp, 0};
+    p->old = (struct dio_bytes){&in_ops, size, p->temp, 0, 0};
     *out = &p->out;
     *old = &p->old;
     return 0;

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A stream becomes a source: into an unlinked temporary file, flattened streams unwrapped on the
- * way. Not for seekable input.
+ * way; or as it comes, for those who read it in order. Not for seekable input.
  */
 #include "io.h"
 #include "layers/flat.h"
+#include "plug/window.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -135,5 +136,56 @@ int dio_spool(struct dio_bytes **out, int fd, const uint8_t *head, size_t head_l
         return rc;
     }
     *out = &s->b;
+    return 0;
+}
+
+/* ---- as it comes ----------------------------------------------------------------------------- */
+
+static int stream_more(void *ctx, uint8_t *buf, size_t room, size_t *got, int *truncated,
+                       struct dumpio_error *err)
+{
+    (void)truncated;
+    return read_stream(ctx, buf, room, got, err);
+}
+
+static void stream_close(void *ctx)
+{
+    struct stream *in = ctx;
+    if (in->fd >= 0)
+        close(in->fd);
+    free(in);
+}
+
+static const struct dio_window_ops stream_ops = {stream_more, NULL, stream_close};
+
+int dio_stream_source(struct dio_bytes **out, int fd, uint64_t head_max,
+                      const struct dumpio_env *env, struct dumpio_error *err)
+{
+    struct stream *in = calloc(1, sizeof *in);
+    if (!in) {
+        close(fd);
+        return dio_nomem(err, "a stream");
+    }
+    *in = (struct stream){fd, {.env = env}};
+    int rc = dio_window_new(out, "standard input", &stream_ops, in, head_max, err);
+    if (rc)
+        stream_close(in);
+    return rc;
+}
+
+int dio_stream_spool(struct dio_bytes **b, const struct dumpio_env *env, struct dumpio_error *err)
+{
+    struct stream *in = dio_window_ctx(*b);
+    struct dio_bytes *spooled;
+    size_t len;
+    bool ended;
+    const uint8_t *head = dio_window_head(*b, &len, &ended);
+    int fd = in->fd;
+    in->fd = -1;
+    int rc = dio_spool(&spooled, fd, head, len, dio_flat_probe(head, len), env, err);
+    if (rc)
+        return rc;
+    dio_bytes_close(*b);
+    *b = spooled;
     return 0;
 }

@@ -116,6 +116,12 @@ uint32_t dio_kernel_version(const struct dio_kernel *k);
 /* Is OSRELEASE known, and before major.minor.patch? */
 bool dio_kernel_before(const struct dio_kernel *k, unsigned major, unsigned minor, unsigned patch);
 
+/* Where the system's names are; false when VMCOREINFO does not say. */
+bool dio_kernel_uts_symbol(const struct dio_kernel *k, uint64_t *virt);
+/* Look for utsname in the first bytes of its namespace; its place or NULL. */
+const uint8_t *dio_kernel_find_uts(const struct dio_kernel *k,
+                                   const uint8_t window[DIO_UTS_WINDOW]);
+
 /*
  * Is the present geometry right? The root table must map itself and OSRELEASE be read back; one of
  * both may fail only because its memory is not in the dump. Fills k->machine.

@@ -13,7 +13,7 @@
 #define UTS_VERSION (3 * UTS_FIELD)
 #define UTS_MACHINE (4 * UTS_FIELD)
 #define UTS_SLACK 64u           /* uts_namespace.name is searched within so many bytes */
-#define UTS_WINDOW (UTS_SLACK + 6 * UTS_FIELD)
+#define UTS_WINDOW DIO_UTS_WINDOW
 #define IMAGE_TRIALS 65536u     /* places looked at by dio_kernel_find_image */
 #define RUN_STEPS (1u << 19)    /* pages looked at by dio_kernel_text_run in each direction */
 
@@ -151,7 +151,7 @@ int dio_kernel_read_whole(struct dio_kernel *k, uint64_t virt, void *buf, size_t
 
 /* ---- proof ----------------------------------------------------------------------------------- */
 
-static bool uts_symbol(const struct dio_kernel *k, uint64_t *virt)
+bool dio_kernel_uts_symbol(const struct dio_kernel *k, uint64_t *virt)
 {
     return dio_kernel_symbol(k, "init_uts_ns", virt) ||
            dio_kernel_symbol(k, "system_utsname", virt);
@@ -163,8 +163,7 @@ static bool field_is(const uint8_t *p, const char *s, size_t n)
     return n < UTS_FIELD && !memcmp(p, s, n) && !p[n];
 }
 
-/* Look for utsname in the first bytes of its namespace; its place or NULL. */
-static const uint8_t *find_uts(const struct dio_kernel *k, const uint8_t window[UTS_WINDOW])
+const uint8_t *dio_kernel_find_uts(const struct dio_kernel *k, const uint8_t window[DIO_UTS_WINDOW])
 {
     size_t n;
     const char *release = dio_vmcoreinfo_value(k->text, k->len, "OSRELEASE", &n);
@@ -187,13 +186,13 @@ int dio_kernel_uts(struct dio_kernel *k, uint8_t fields[390], struct dumpio_erro
 {
     uint8_t window[UTS_WINDOW];
     uint64_t virt;
-    if (!uts_symbol(k, &virt))
+    if (!dio_kernel_uts_symbol(k, &virt))
         return dio_fail(err, DUMPIO_E_ABSENT, DUMPIO_NO_OFFSET,
                         "VMCOREINFO has no SYMBOL(init_uts_ns)");
     int rc = dio_kernel_read(k, virt, window, sizeof(window), err);
     if (rc)
         return dio_context(err, rc, "init_uts_ns");
-    const uint8_t *uts = find_uts(k, window);
+    const uint8_t *uts = dio_kernel_find_uts(k, window);
     if (!uts)
         return dio_fail(err, DUMPIO_E_CORRUPT, DUMPIO_NO_OFFSET,
                         "OSRELEASE of VMCOREINFO is not found at init_uts_ns 0x%llx",
@@ -265,7 +264,7 @@ static bool search_run(struct dio_kernel *k, uint64_t phys, uint64_t end, uint64
     uint8_t window[UTS_WINDOW];
     while (*trials && phys < end) {
         --*trials;
-        if (!k->mem.read(k->mem.ctx, phys, window, sizeof(window), NULL) && find_uts(k, window)) {
+        if (!k->mem.read(k->mem.ctx, phys, window, sizeof(window), NULL) && dio_kernel_find_uts(k, window)) {
             *found = phys;
             return true;
         }
@@ -280,7 +279,7 @@ bool dio_kernel_find_image(struct dio_kernel *k, uint64_t align, uint64_t *delta
     uint64_t virt, addr = 0, found;
     unsigned trials = IMAGE_TRIALS;
     struct dumpio_run run;
-    if (k->quick || !uts_symbol(k, &virt))
+    if (k->quick || !dio_kernel_uts_symbol(k, &virt))
         return false;
     while (trials && !k->mem.next_run(k->mem.ctx, addr, &run, NULL) && run.end > addr) {
         uint64_t first = dio_round_down(run.start, align) | (virt & (align - 1));

@@ -8,6 +8,8 @@
 
 #include "../plug/mem.h"
 
+#include <stdbool.h>
+
 /*
  * Search memory for the kernel's VMCOREINFO (ELF-note copy first: it has CRASHTIME and tells the
  * byte order; then the bare text). *text is malloc'ed and the caller's; *order is the memory's
@@ -79,6 +81,15 @@ int dio_kernel_next_mapped(struct dio_kernel *k, uint64_t addr, uint64_t *start,
 
 /* utsname as the kernel holds it: six NUL-padded fields of 65 bytes. */
 int dio_kernel_uts(struct dio_kernel *k, uint8_t uts[390], struct dumpio_error *err);
+
+#define DIO_UTS_SIZE 390u
+#define DIO_UTS_WINDOW (64u + DIO_UTS_SIZE) /* utsname is somewhere in it */
+
+/* Physical address of that window, by what the file tells; false when that is not enough. */
+bool dio_kernel_uts_place(const struct dumpio_info *info, uint64_t *phys);
+/* utsname out of the window's bytes; false when it is not there. */
+bool dio_kernel_uts_in(const struct dumpio_info *info, const uint8_t window[DIO_UTS_WINDOW],
+                       uint8_t uts[DIO_UTS_SIZE]);
 
 /* The kernel log, oldest first, of every era. Prefix "[%5u.%06u] ". sink nonzero stops. */
 int dio_kernel_dmesg(struct dio_kernel *k, int (*sink)(void *user, const char *text, size_t len),

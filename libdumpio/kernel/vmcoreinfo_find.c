@@ -6,6 +6,8 @@
  */
 #include "internal.h"
 
+#include "../plug/codec.h"
+
 #include <stdlib.h>
 
 #define WINDOW ((size_t)256 << 10) /* bytes read at once */
@@ -208,17 +210,44 @@ static int try_lowcore(struct find *f, struct dumpio_error *err)
 
 /* ---- the scan -------------------------------------------------------------------------------- */
 
+/* Whether a word of a page begins a note's name: nearly always not, and then told at the speed of
+ * memory. */
+static bool has_name(const uint8_t *p, size_t len)
+{
+    uint32_t name, word, found = 0;
+    memcpy(&name, note_name, sizeof name);
+    for (size_t i = 0; i + sizeof word <= len; i += sizeof word) {
+        memcpy(&word, p + i, sizeof word);
+        found += word == name;
+    }
+    return found;
+}
+
+/* Try what words `from` to `to` of the window begin. */
+static int scan_names(struct find *f, uint64_t addr, const uint8_t *p, size_t from, size_t to,
+                      size_t len, struct dumpio_error *err)
+{
+    int rc = 0;
+    for (size_t i = from < 12 ? 12 : from; !rc && i + 4 <= to && f->rank < SURE_NOTE; i += 4)
+        if (!memcmp(p + i, note_name, 4) &&
+            (len - i < sizeof(note_name) || !memcmp(p + i, note_name, sizeof(note_name))))
+            rc = try_note(f, addr + i - 12, err);
+    return rc;
+}
+
 /* Look through len bytes read from addr, which is a multiple of 4 KiB. */
 static int scan_window(struct find *f, uint64_t addr, const uint8_t *p, size_t len,
                        struct dumpio_error *err)
 {
     int rc = 0;
-    for (size_t i = 0; !rc && i < len && f->rank < SURE_NOTE; i += 4) {
-        if (!(i & (STEP - 1)) && len - i >= KEY_LEN && !memcmp(p + i, first_key, KEY_LEN))
+    for (size_t i = 0; !rc && i < len && f->rank < SURE_NOTE; i += STEP) {
+        size_t end = len - i < STEP ? len : i + STEP;
+        if (end - i == STEP && dio_is_zero(p + i, STEP))
+            continue;
+        if (end - i >= KEY_LEN && !memcmp(p + i, first_key, KEY_LEN))
             rc = try_bare(f, addr + i, TEXT_MAX, err);
-        else if (i >= 12 && len - i >= 4 && !memcmp(p + i, note_name, 4) &&
-                 (len - i < sizeof(note_name) || !memcmp(p + i, note_name, sizeof(note_name))))
-            rc = try_note(f, addr + i - 12, err);
+        if (!rc && has_name(p + i, end - i))
+            rc = scan_names(f, addr, p, i, end, len, err);
     }
     return rc;
 }

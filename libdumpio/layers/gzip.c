@@ -198,7 +198,10 @@ static int start_member(struct reader *r, struct dio_feed *in, enum dio_step *wh
     size_t n = in->len - in->pos;
     bool is_member = n >= 2 && h[0] == 0x1f && h[1] == 0x8b;
     if (!is_member && r->members) {
-        if (n)
+        if (n && in->below->size == DIO_SIZE_UNKNOWN)
+            dio_note(r->env, DUMPIO_WARNING, "%s: what follows the last gzip member is ignored",
+                     in->below->name);
+        else if (n)
             dio_note(r->env, DUMPIO_WARNING, "%s: %llu bytes behind the last gzip member ignored",
                      in->below->name, (unsigned long long)(in->below->size - dio_feed_at(in)));
         *what = DIO_STEP_END;
@@ -282,18 +285,43 @@ static int gzip_step(void *ctx, struct dio_feed *in, uint8_t *out, size_t room, 
     return !more && !*made ? cut(in, "packed data", err) : 0;
 }
 
-static const struct dio_unpack_ops unpack_ops = {"gzip member", gzip_step};
+static void reader_free(void *ctx)
+{
+    inflateEnd(&((struct reader *)ctx)->z);
+    free(ctx);
+}
+
+static const struct dio_unpack_ops unpack_ops = {"gzip member", gzip_step, reader_free};
+
+static int reader_new(struct reader **out, const struct dumpio_env *env, struct dumpio_error *err)
+{
+    struct reader *r = calloc(1, sizeof *r);
+    if (!r || inflateInit2(&r->z, -MAX_WBITS) != Z_OK) {
+        free(r);
+        return dio_nomem(err, "unpacking gzip");
+    }
+    r->env = env;
+    *out = r;
+    return 0;
+}
 
 static int gzip_open(struct dio_bytes **out, struct dio_bytes *below,
                      const struct dio_layer_options *o, const struct dumpio_env *env,
                      struct dumpio_error *err)
 {
-    struct reader r = {.env = env};
-    if (inflateInit2(&r.z, -MAX_WBITS) != Z_OK)
-        return dio_nomem(err, "unpacking gzip");
-    int rc = dio_unpack(out, below, &unpack_ops, &r, o, env, err);
-    inflateEnd(&r.z);
-    return rc;
+    struct reader *r = NULL;
+    int rc = reader_new(&r, env, err);
+    return rc ? rc : dio_unpack(out, below, &unpack_ops, r, o, env, err);
+}
+
+static int gzip_open_forward(struct dio_bytes **out, struct dio_bytes *below,
+                             const struct dio_layer_options *o, const struct dumpio_env *env,
+                             struct dumpio_error *err)
+{
+    struct reader *r = NULL;
+    int rc = reader_new(&r, env, err);
+    (void)o;
+    return rc ? rc : dio_unpack_forward(out, below, &unpack_ops, r, env, err);
 }
 
 /* ---- the layer ------------------------------------------------------------------------------- */
@@ -312,4 +340,5 @@ const struct dio_layer dio_layer_gzip = {
     .open = gzip_open,
     .create = gzip_create,
     .packs = true,
+    .open_forward = gzip_open_forward,
 };

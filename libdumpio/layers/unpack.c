@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Unpacking once from the start into a temporary file.
+ * Unpacking once from the start: into a temporary file, or as a forward source.
  * No on-disk format. What one damaged unit held is not given out: its checksum cannot tell which of
  * its bytes are right.
  */
@@ -8,6 +8,7 @@
 
 #include "scratch.h"
 #include "../plug/codec.h"
+#include "../plug/window.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -142,11 +143,10 @@ int dio_unpack(struct dio_bytes **out, struct dio_bytes *below, const struct dio
 {
     struct dumpio_error e = {0};
     struct unpacked *u = calloc(1, sizeof *u);
-    if (!u)
-        return dio_nomem(err, "unpacking");
-    int rc = dio_scratch_open(&u->s, env, err);
+    int rc = u ? dio_scratch_open(&u->s, env, err) : dio_nomem(err, "unpacking");
     if (rc) {
         free(u);
+        ops->free(ctx);
         return rc;
     }
     u->b.ops = &bytes_ops;
@@ -158,6 +158,7 @@ int dio_unpack(struct dio_bytes **out, struct dio_bytes *below, const struct dio
              "%s: can only be unpacked from its start: unpacking it to a temporary file",
              below->name);
     rc = fill(u, ops, ctx, env, &e);
+    ops->free(ctx);
     if (rc) {
         if (err)
             *err = e;
@@ -168,4 +169,88 @@ int dio_unpack(struct dio_bytes **out, struct dio_bytes *below, const struct dio
     u->b.size = u->s.size;
     *out = &u->b;
     return 0;
+}
+
+/* ---- forward --------------------------------------------------------------------------------- */
+
+struct passing {
+    struct dio_feed in;
+    const struct dio_unpack_ops *ops;
+    void *ctx;
+    const struct dumpio_env *env;
+    uint64_t unit; /* place where the current one starts */
+    bool ended;
+};
+
+static int passing_more(void *ctx, uint8_t *buf, size_t room, size_t *got, int *truncated,
+                        struct dumpio_error *err)
+{
+    struct passing *p = ctx;
+    *got = 0;
+    while (!p->ended && !*got) {
+        enum dio_step what = DIO_STEP_MORE;
+        struct dumpio_error e = {0};
+        int rc = p->ops->step(p->ctx, &p->in, buf, room, got, &what, &e);
+        if (rc && dio_window_failed(p->in.below, err)) /* not ours: it is no cut of this one */
+            return rc;
+        if (rc)
+            dio_context(&e, rc, "%s at 0x%llx", p->ops->unit, (unsigned long long)p->unit);
+        if (rc == DUMPIO_E_TRUNCATED) {
+            dio_note(p->env, DUMPIO_WARNING, "%s: %s; what was unpacked before is used, unchecked",
+                     p->in.below->name, e.message);
+            *truncated = p->ended = 1;
+            return 0;
+        }
+        if (rc == DUMPIO_E_CORRUPT)
+            dio_fail(err, rc, e.offset, "%s: %s; the whole ones before it can be had with --spool",
+                     p->in.below->name, e.message);
+        else if (rc && err)
+            *err = e;
+        if (rc)
+            return rc;
+        if (what == DIO_STEP_UNIT)
+            p->unit = dio_feed_at(&p->in);
+        p->ended = what == DIO_STEP_END;
+    }
+    return 0;
+}
+
+static int passing_let_go(void *ctx, struct dumpio_error *err)
+{
+    return dio_window_let_go(((struct passing *)ctx)->in.below, false, err);
+}
+
+static void passing_free(struct passing *p)
+{
+    p->ops->free(p->ctx);
+    free(p->in.buf);
+    free(p);
+}
+
+static void passing_close(void *ctx)
+{
+    struct passing *p = ctx;
+    dio_bytes_close(p->in.below);
+    passing_free(p);
+}
+
+static const struct dio_window_ops passing_ops = {passing_more, passing_let_go, passing_close};
+
+int dio_unpack_forward(struct dio_bytes **out, struct dio_bytes *below,
+                       const struct dio_unpack_ops *ops, void *ctx, const struct dumpio_env *env,
+                       struct dumpio_error *err)
+{
+    struct passing *p = calloc(1, sizeof *p);
+    if (!p) {
+        ops->free(ctx);
+        return dio_nomem(err, "unpacking");
+    }
+    *p = (struct passing){.in = {.below = below, .buf = malloc(FEED)}, .ops = ops, .ctx = ctx,
+                          .env = env};
+    int rc = p->in.buf ? dio_window_new(out, below->name, &passing_ops, p,
+                                        dio_window_head_max(below), err)
+                       : dio_nomem(err, "unpacking");
+    if (rc)
+        passing_free(p);
+    return rc;
 }

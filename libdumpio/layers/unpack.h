@@ -46,16 +46,26 @@ struct dio_unpack_ops {
      */
     int (*step)(void *ctx, struct dio_feed *in, uint8_t *out, size_t room, size_t *made,
                 enum dio_step *what, struct dumpio_error *err);
+    void (*free)(void *ctx);
 };
 
 /*
  * A source of everything that ops make of `below`, by way of a temporary file; says so in a note.
  * Damage behind the first unit: the source ends there, `truncated`, with a warning; a file that is
  * cut likewise, and what the cut unit gave stays, though no checksum proves it. Takes `below` on
- * success only. DUMPIO_E_LIMIT: more than o->max_unpacked bytes; of zeros, sixteen count as one.
+ * success only, ctx in every case. DUMPIO_E_LIMIT: more than o->max_unpacked bytes; of zeros,
+ * sixteen count as one.
  */
 int dio_unpack(struct dio_bytes **out, struct dio_bytes *below, const struct dio_unpack_ops *ops,
                void *ctx, const struct dio_layer_options *o, const struct dumpio_env *env,
                struct dumpio_error *err);
+
+/*
+ * The same of a forward source, as one: nothing goes to disk. A file that is cut ends it with a
+ * warning, `truncated`; damage is an error, for what came before may be used already.
+ */
+int dio_unpack_forward(struct dio_bytes **out, struct dio_bytes *below,
+                       const struct dio_unpack_ops *ops, void *ctx, const struct dumpio_env *env,
+                       struct dumpio_error *err);
 
 #endif

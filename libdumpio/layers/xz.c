@@ -539,17 +539,43 @@ static int xz_step(void *ctx, struct dio_feed *in, uint8_t *out, size_t room, si
     return stream_footer(x, in, what, err);
 }
 
-static const struct dio_unpack_ops unpack_ops = {"xz block", xz_step};
+static void stream_free(void *ctx)
+{
+    struct stream *x = ctx;
+    lzma_index_hash_end(x->hash, NULL);
+    lzma_end(&x->s);
+    free(x);
+}
+
+static const struct dio_unpack_ops unpack_ops = {"xz block", xz_step, stream_free};
+
+static int stream_new(struct stream **out, const struct dumpio_env *env, struct dumpio_error *err)
+{
+    struct stream *x = calloc(1, sizeof *x);
+    if (!x)
+        return dio_nomem(err, "unpacking xz");
+    *x = (struct stream){.s = LZMA_STREAM_INIT, .limit = memory(env), .env = env};
+    *out = x;
+    return 0;
+}
 
 static int unpack(struct dio_bytes **out, struct dio_bytes *below,
                   const struct dio_layer_options *o, const struct dumpio_env *env,
                   struct dumpio_error *err)
 {
-    struct stream x = {.s = LZMA_STREAM_INIT, .limit = memory(env), .env = env};
-    int rc = dio_unpack(out, below, &unpack_ops, &x, o, env, err);
-    lzma_index_hash_end(x.hash, NULL);
-    lzma_end(&x.s);
-    return rc;
+    struct stream *x = NULL;
+    int rc = stream_new(&x, env, err);
+    return rc ? rc : dio_unpack(out, below, &unpack_ops, x, o, env, err);
+}
+
+static int xz_open_forward(struct dio_bytes **out, struct dio_bytes *below,
+                           const struct dio_layer_options *o, const struct dumpio_env *env,
+                           struct dumpio_error *err)
+{
+    struct stream *x = NULL;
+    int rc = stream_new(&x, env, err);
+    (void)o;
+    return rc ? rc : dio_unpack_forward(out, below, &unpack_ops, x, env, err);
 }
 
 static int xz_open(struct dio_bytes **out, struct dio_bytes *below,
@@ -584,6 +610,8 @@ static int xz_find(struct dio_bytes *below, bool *there, struct dumpio_error *er
 #else
 #define xz_find NULL
 
+#define xz_open_forward xz_open
+
 static int xz_open(struct dio_bytes **out, struct dio_bytes *below,
                    const struct dio_layer_options *o, const struct dumpio_env *env,
                    struct dumpio_error *err)
@@ -612,4 +640,5 @@ const struct dio_layer dio_layer_xz = {
     .create = xz_create,
     .find = xz_find,
     .packs = true,
+    .open_forward = xz_open_forward,
 };

@@ -350,18 +350,44 @@ static int zstd_step(void *ctx, struct dio_feed *feed, uint8_t *out, size_t room
     return 0;
 }
 
-static const struct dio_unpack_ops unpack_ops = {"zstd frame", zstd_step};
+static void stream_free(void *ctx)
+{
+    ZSTD_freeDCtx(((struct stream *)ctx)->d);
+    free(ctx);
+}
+
+static const struct dio_unpack_ops unpack_ops = {"zstd frame", zstd_step, stream_free};
+
+static int stream_new(struct stream **out, int window, struct dumpio_error *err)
+{
+    struct stream *s = calloc(1, sizeof *s);
+    ZSTD_DCtx *d = s ? new_context(window) : NULL;
+    if (!d) {
+        free(s);
+        return dio_nomem(err, "unpacking zstd");
+    }
+    *s = (struct stream){d, window, false};
+    *out = s;
+    return 0;
+}
 
 static int unpack(struct dio_bytes **out, struct dio_bytes *below, int window,
                   const struct dio_layer_options *o, const struct dumpio_env *env,
                   struct dumpio_error *err)
 {
-    struct stream s = {new_context(window), window, false};
-    if (!s.d)
-        return dio_nomem(err, "unpacking zstd");
-    int rc = dio_unpack(out, below, &unpack_ops, &s, o, env, err);
-    ZSTD_freeDCtx(s.d);
-    return rc;
+    struct stream *s = NULL;
+    int rc = stream_new(&s, window, err);
+    return rc ? rc : dio_unpack(out, below, &unpack_ops, s, o, env, err);
+}
+
+static int zstd_open_forward(struct dio_bytes **out, struct dio_bytes *below,
+                             const struct dio_layer_options *o, const struct dumpio_env *env,
+                             struct dumpio_error *err)
+{
+    struct stream *s = NULL;
+    int rc = stream_new(&s, window_log(env), err);
+    (void)o;
+    return rc ? rc : dio_unpack_forward(out, below, &unpack_ops, s, env, err);
 }
 
 static int zstd_open(struct dio_bytes **out, struct dio_bytes *below,
@@ -420,5 +446,6 @@ const struct dio_layer dio_layer_zstd = {
     .open = zstd_open,
     .create = zstd_create,
     .packs = true,
+    .open_forward = zstd_open_forward,
     .find = zstd_find,
 };

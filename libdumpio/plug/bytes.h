@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A source of bytes: a file, or a layer standing on another source (which it owns).
- * All sources that formats see can be read at random, by several threads at once.
+ * Sources can be read at random, by several threads at once; but see `forward`.
  */
 #ifndef DIO_BYTES_H
 #define DIO_BYTES_H
@@ -26,11 +26,17 @@ struct dio_bytes_ops {
     void (*close)(struct dio_bytes *b); /* frees b too */
 };
 
+#define DIO_SIZE_UNKNOWN ((uint64_t)INT64_MAX)
+
 struct dio_bytes {
     const struct dio_bytes_ops *ops;
     uint64_t size;      /* bytes */
     const char *name;   /* for messages; borrowed from the implementation */
     int truncated;      /* a layer knows that its stream ended too early */
+    int forward;        /* it comes once, from start to end, and is read by one thread at a time.
+                           While a dump is opened its start may be read again and again; then its
+                           start, and on in ascending order. size is DIO_SIZE_UNKNOWN until the end
+                           was met, and `truncated` not known */
 };
 
 /* Exactly len bytes, or DUMPIO_E_TRUNCATED naming `what`. */

@@ -91,7 +91,8 @@ enum dio_holds {
     DIO_HOLDS_ABSENT = 1 << 13,     /* can tell absent from zero */
     DIO_HOLDS_PARTIAL = 1 << 14,    /* byte-granular ends (then unit-granular map plus partials) */
     DIO_HOLDS_CPU_TASKS = 1 << 15,  /* task and stack of every cpu */
-    DIO_HOLDS_NR_CPUS = 1 << 16     /* how many there are, whatever is known of them */
+    DIO_HOLDS_NR_CPUS = 1 << 16,    /* how many there are, whatever is known of them */
+    DIO_HOLDS_VIRTUAL = 1 << 17     /* virtual addresses, which the kernel's page tables tell */
 };
 
 /* The part of a split set that is to be written, of a dump whose map is the whole one. */
@@ -102,14 +103,15 @@ struct dio_split {
 };
 
 struct dio_write_plan {
-    const struct dumpio_info *info;   /* of the input */
+    const struct dumpio_info *info;   /* of the input. From a stream the system's names come with
+                                         the pages: they are there at `finish` */
     uint32_t unit;                    /* page size to write, bytes; = info->page_size */
     const struct dio_codec *codec;    /* for pages; NULL = plain */
     int level;
     struct dio_map *map;              /* unit-granular; the writer may walk it in create */
     uint64_t end_addr;                /* end of the last run */
     uint64_t present_pages;           /* pages of `unit` in PRESENT and LOST runs */
-    const struct dumpio_partial *partials; /* ascending; pages not held whole (input's unit) */
+    const struct dumpio_partial *partials; /* ascending; pages of `unit` not held whole */
     uint32_t n_partials;
     const void *carried;              /* the carried model, NULL when nothing needs carrying */
     size_t carried_len;
@@ -133,7 +135,8 @@ enum dio_format_flags {
     DIO_FORMAT_SEEKS = 1 << 1,      /* its writer goes back: never gets a FORWARD sink */
     DIO_FORMAT_SHARES = 1 << 2,     /* its writer can store equal payloads once: it wants tags */
     DIO_FORMAT_SPLITS = 1 << 3,     /* has split sets of its own: parts with the whole map */
-    DIO_FORMAT_SALVAGES = 1 << 4    /* with dio_input.salvage, open can do without the signature */
+    DIO_FORMAT_FORWARD = 1 << 4,    /* its reader takes a forward source: see open and behind */
+    DIO_FORMAT_SALVAGES = 1 << 5    /* with dio_input.salvage, open can do without the signature */
 };
 
 #define DIO_SPAN_MAX (4u << 20) /* fetch is never asked for more than this, bytes */
@@ -153,6 +156,8 @@ struct dio_format {
      * Open: set *self, fill the model: info.format is set by the core; set version, file_order,
      * file_word, unit, page_size, end_addr, arch, order, word and everything the file tells.
      * Damage that leaves something readable sets info.truncated / yields LOST, no error.
+     * With a forward source (DIO_FORMAT_FORWARD): only what stands before the pages is read, and
+     * fetches that ascend must read in ascending order; DUMPIO_E_UNSUPPORTED if they would not.
      */
     int (*open)(void **self, const struct dio_input *in, struct dio_model *model,
                 const struct dumpio_env *env, struct dumpio_error *err);
@@ -173,6 +178,12 @@ struct dio_format {
      */
     int (*fetch)(void *self, uint64_t start, uint64_t end, struct dio_batch *batch,
                  struct dumpio_error *err);
+
+    /*
+     * NULL, or, of a forward source, when all was fetched: does what stands behind the pages change
+     * what they meant? An error then, for that cannot be taken back.
+     */
+    int (*behind)(void *self, struct dumpio_error *err);
 
     /*
      * NULL, or: read memory that stands plain and in one piece in the file straight into buf.

@@ -44,6 +44,13 @@ struct dio_layer {
      * beginning damaged; `open` will do without that. 0 or an error.
      */
     int (*find)(struct dio_bytes *below, bool *there, struct dumpio_error *err);
+    /*
+     * As `open`, of a forward source: a forward source again. Damage is an error of it. NULL = it
+     * cannot be undone in order.
+     */
+    int (*open_forward)(struct dio_bytes **out, struct dio_bytes *below,
+                        const struct dio_layer_options *o, const struct dumpio_env *env,
+                        struct dumpio_error *err);
 };
 
 #endif

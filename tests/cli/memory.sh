@@ -28,6 +28,9 @@ within dumpconv --to=elf two.lkcd back.elf
 ok [ "$(digest back.elf)" = "$(digest two.elf)" ]
 within dumpconv --to=kdump:zstd --wrap=zst two.elf two.zst
 within dumpverify two.zst
+TMPDIR=nowhere within dumpconv -f --no-spool --to=kdump:lzo - two.kdump < <(cat two.elf)
+ok [ "$(digest two.kdump)" = "$(digest two.elf)" ]
+TMPDIR=nowhere within dumpconv --to=raw - two.raw < <(cat two.kdump)
 sparse small.elf 128M@0=8M
 for suffix in xz gz; do
     within dumpconv --to=elf small.elf "small.elf.$suffix"

@@ -42,7 +42,7 @@ static inline struct dio_bytes *mem_source(const void *p, size_t len)
     struct mem_in *m = calloc(1, sizeof *m);
     if (!m)
         abort();
-    m->b = (struct dio_bytes){&ops, len, "memory", 0};
+    m->b = (struct dio_bytes){&ops, len, "memory", 0, 0};
     m->p = p;
     return &m->b;
 }

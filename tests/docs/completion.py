@@ -35,7 +35,7 @@ BASH = [
     ("dumpconv lkcd2elf vm", TAB, "dumpconv lkcd2elf vmcore dump"),
     ("dumpconv -o vm", TAB, "dumpconv -o vmcore dump"),
     ("dumpconv --output=vm", TAB, "dumpconv --output=vmcore dump"),
-    ("dumpconv --no-s", ALL, "dumpconv --no-share --no-sync"),
+    ("dumpconv --no-s", ALL, "dumpconv --no-sandbox --no-share --no-spool --no-sync"),
     ("dumpfilter --exclude=zero,fr", ALL, "dumpfilter --exclude=zero,free zero,freed"),
     ("dumpfilter --exclude hw", TAB, "dumpfilter --exclude hwpoison"),
     ("dumpinfo --map=vm", TAB, "dumpinfo --map=vmcore dump"),

@@ -268,7 +268,7 @@ static const struct dio_bytes_ops source_ops = {source_read_at, source_next_data
 struct dio_bytes *fuzz_source(struct fuzz_file *f)
 {
     struct source *s = allocate(sizeof *s);
-    *s = (struct source){{&source_ops, f->size, "input", 0}, f};
+    *s = (struct source){{&source_ops, f->size, "input", 0, 0}, f};
     return &s->b;
 }
 

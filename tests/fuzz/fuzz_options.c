@@ -7,6 +7,7 @@
  * Not covered: terminals, files of keys and their like.
  */
 #include "fuzz.h"
+#include "common/sandbox.h"
 #include "common/sets.h"
 #include "tools.h"
 
@@ -45,6 +46,7 @@ int __real_open(const char *path, int flags, ...);
 int __wrap_dumpio_keys_new(struct dumpio_keys **k, struct dumpio_error *err);
 int __real_dumpio_keys_new(struct dumpio_keys **k, struct dumpio_error *err);
 void __wrap_dumpio_keys_free(struct dumpio_keys *k);
+void __wrap_sandbox_enter(struct ui *ui, const struct sandbox *s);
 void __real_dumpio_keys_free(struct dumpio_keys *k);
 
 FILE *__wrap_fopen(const char *path, const char *mode)
@@ -84,6 +86,12 @@ int __wrap_dumpio_keys_new(struct dumpio_keys **k, struct dumpio_error *err)
 void __wrap_dumpio_keys_free(struct dumpio_keys *k)
 {
     (void)k;
+}
+
+/* For good means: for this program, too. */
+void __wrap_sandbox_enter(struct ui *ui, const struct sandbox *s)
+{
+    (void)ui, (void)s;
 }
 
 /* ---- words ----------------------------------------------------------------------------------- */

@@ -234,7 +234,7 @@ static void open_parts(struct opened *o, const struct image *const *images, size
     static const struct dumpio_open_options none = {0};
     *o = (struct opened){0};
     for (size_t i = 0; i < n; i++) {
-        o->sources[i].b = (struct dio_bytes){&source_ops, images[i]->size, "image", 0};
+        o->sources[i].b = (struct dio_bytes){&source_ops, images[i]->size, "image", 0, 0};
         o->sources[i].data = images[i]->p;
         o->parts[i] = &o->sources[i].b;
     }
@@ -613,7 +613,7 @@ static void test_rank(void)
         seed = seed * 6364136223846793005u + 1442695040888963407u;
         data[i] = i > 20000 && i < 30000 ? 0 : (uint8_t)(seed >> 56);
     }
-    struct source src = {{&source_ops, bytes, "bits", 0}, data, 0, 0, 0};
+    struct source src = {{&source_ops, bytes, "bits", 0, 0}, data, 0, 0, 0};
     struct dio_bitmap m;
     struct dio_rank r;
     dio_bitmap_init(&m, &src.b, 3, 399000);

@@ -10,6 +10,7 @@
 
 /* the other implementation, under other names beside the library's */
 #define dio_sha256 plain_sha256
+#define dio_sha256_prepare plain_prepare
 #define dio_sha256_new plain_new
 #define dio_sha256_free plain_free
 #define dio_sha256_start plain_start
@@ -18,6 +19,7 @@
 #undef DIO_SHA256_H
 #include "sha256_plain.c"
 #undef dio_sha256
+#undef dio_sha256_prepare
 #undef dio_sha256_new
 #undef dio_sha256_free
 #undef dio_sha256_start

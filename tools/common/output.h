@@ -22,6 +22,12 @@ extern const struct opt output_options[];
 /* Handle an option of the table. -1: handled; -2: not one of them; else exit with this code. */
 int output_option(struct ui *ui, struct output *o, int id, const char *arg);
 
+/* Does writing it make digests, or use keys? */
+static inline bool output_uses_crypto(const struct output *o)
+{
+    return o->recipients || o->convert.manifest;
+}
+
 /* Say what is missing in the output at `path`, and the exit code for it. */
 int output_missing(struct ui *ui, const struct dumpio_convert_result *c, const char *path);
 

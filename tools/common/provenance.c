@@ -71,8 +71,9 @@ void provenance_tool(struct lines *t, const char *tool, const char *options)
 
 void provenance_input(struct lines *t, const struct dumpio_info *i)
 {
-    lines_add(t, "input.format=%s\ninput.size=%llu\n", i->format,
-              (unsigned long long)i->file_size);
+    lines_add(t, "input.format=%s\n", i->format);
+    if (!i->forward) /* a stream's size is known when it has passed */
+        lines_add(t, "input.size=%llu\n", (unsigned long long)i->file_size);
     if (*i->uts[DUMPIO_RELEASE])
         lines_add(t, "input.release=%s\n", i->uts[DUMPIO_RELEASE]);
     if (*i->build_id)

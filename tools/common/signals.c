@@ -7,12 +7,13 @@
 
 #include <dumpio/dumpio.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <time.h>
 
 #define DEADLINE_NS 700000000L /* to end by itself; the rest of a second is for the exit */
 
-static volatile sig_atomic_t interrupted, asked, has_deadline;
+static atomic_int interrupted, asked, has_deadline; /* lock-free: for handlers and all threads */
 static timer_t deadline;
 
 /* Nothing is left but the signal. */

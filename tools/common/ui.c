@@ -37,8 +37,14 @@ const struct opt ui_options[] = {
     {UI_PAGE_SIZE, "page-size", "BYTES", "page size of a raw input (default 4096)"},
     {UI_MAX_EXPANSION, "max-expansion", "N", "unpack a container that must be unpacked whole to at\n"
                                              "most N times its size (default 1000); 0 = any"},
+    {UI_SPOOL, "spool", NULL, "copy an input that is a stream to a temporary file (TMPDIR), even\n"
+                              "where it can be read in order"},
+    {UI_NO_SPOOL, "no-spool", NULL, "never do so: fail where that is needed. What only a look into\n"
+                                    "the memory would tell is missing in the result then"},
     {UI_IDENTITY, "identity", "FILE", "open encrypted inputs with the identities in FILE; may be\n"
                                       "repeated. -i is the same where it means nothing else"},
+    {UI_NO_SANDBOX, "no-sandbox", NULL, "keep the right to open any file and to start programs, which\n"
+                                        "is otherwise given up before inputs are looked at"},
     {'h', "help", NULL, "this text"},
     {'V', "version", NULL, "version"},
     {0, NULL, NULL, NULL},
@@ -257,6 +263,9 @@ int ui_option(struct ui *ui, int id, const char *arg)
     case UI_ARCH: ui->open.arch = arg; return -1;
     case UI_PAGE_SIZE: return set_number(ui, "page-size", arg, 262144, &ui->open.page_size);
     case UI_MAX_EXPANSION: return set_expansion(ui, arg);
+    case UI_NO_SANDBOX: ui->no_sandbox = true; return -1;
+    case UI_SPOOL: ui->spool = true; ui->open.no_spool = 0; return -1;
+    case UI_NO_SPOOL: ui->spool = false; ui->open.no_spool = 1; return -1;
     case 'i':
     case UI_IDENTITY: return add_identity(ui, arg);
     case 'h': opt_help(ui->spec); return ui_finish_stdout(ui, EXIT_WHOLE);
@@ -266,6 +275,11 @@ int ui_option(struct ui *ui, int id, const char *arg)
     case OPT_ERROR: return EXIT_USAGE;
     default: return -2;
     }
+}
+
+void ui_forward(struct ui *ui, const char *use)
+{
+    ui->open.forward = ui->spool ? NULL : use;
 }
 
 int ui_finish_stdout(struct ui *ui, int code)

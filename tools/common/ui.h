@@ -18,9 +18,10 @@ struct ui {
     struct dumpio_env env;
     int verbosity;             /* -1 quiet: errors and warnings of loss only; 0; 1 verbose */
     enum ui_progress progress;
-    bool json, force;
+    bool json, force, no_sandbox;
     const char *output;        /* -o */
     struct dumpio_open_options open;
+    bool spool;                /* streams, whatever they are for */
     struct dumpio_keys *identities; /* behind open.keys; NULL = none */
     bool bar_shown;
     long long started_ns, next_ns;
@@ -32,7 +33,7 @@ extern const struct opt ui_options[];
 
 enum {
     UI_PROGRESS = 300, UI_NO_PROGRESS, UI_JSON, UI_FROM, UI_ARCH, UI_PAGE_SIZE, UI_IDENTITY,
-    UI_MAX_EXPANSION
+    UI_MAX_EXPANSION, UI_NO_SANDBOX, UI_SPOOL, UI_NO_SPOOL
 };
 
 void ui_start(struct ui *ui, const struct opt_spec *spec);
@@ -41,6 +42,9 @@ void ui_start(struct ui *ui, const struct opt_spec *spec);
  * version were printed, or the value is wrong).
  */
 int ui_option(struct ui *ui, int id, const char *arg);
+
+/* What a stream is for, as dumpio_open_options.forward says; --spool overrules it. */
+void ui_forward(struct ui *ui, const char *use);
 
 /* Print err as "tool: message" and return the exit code for it. */
 int ui_error(struct ui *ui, const struct dumpio_error *err);

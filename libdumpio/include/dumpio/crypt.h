@@ -12,6 +12,12 @@
 extern "C" {
 #endif
 
+/*
+ * Have libcrypto read its configuration and load what that names now, not when it is first used: for
+ * programs that are about to give up the right to open files.
+ */
+DUMPIO_API void dumpio_crypto_prepare(void);
+
 /* ---- keys ------------------------------------------------------------------------------------ */
 
 /*

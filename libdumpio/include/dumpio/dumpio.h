@@ -82,6 +82,8 @@ struct dumpio_env {
 
 DUMPIO_API const char *dumpio_version(void);
 DUMPIO_API const char *dumpio_strerror(int status);
+/* The folder for temporary files: env's, $TMPDIR, /var/tmp, or /tmp where that is not there. */
+DUMPIO_API const char *dumpio_tmpdir(const struct dumpio_env *env);
 
 /* ---- what a dump says of itself ---------------------------------------------------------- */
 
@@ -137,7 +139,8 @@ struct dumpio_info {
     const char *variant;        /* of the format: "kdump", "netdump", "qemu", ...; "" none */
     int32_t version;            /* header version, -1 when the format has none */
     uint32_t parts;             /* files of a split set; 1 otherwise */
-    uint64_t file_size;         /* bytes of all parts */
+    int forward;                /* a stream that is read once, in order; see dumpio_open_options */
+    uint64_t file_size;         /* bytes of all parts; 0 of such a stream */
     enum dumpio_order file_order; /* byte order of the container's structures */
     uint32_t file_word;         /* 4 or 8: word size of the container's structures, 0 when n/a */
     uint32_t unit;              /* bytes of memory stored as one item; power of two */
@@ -213,6 +216,12 @@ struct dumpio_open_options {
     uint32_t max_expansion; /* 0 = DUMPIO_EXPANSION_DEFAULT. 64 MiB are always allowed, and of
                                zeros, which take no room, sixteen times as much */
     int salvage; /* open what is damaged, and give what can be read; see dumpio/salvage.h */
+    const char *forward; /* what a stream is for. NULL = anything: it is spooled to a temporary file.
+                            Else its memory is read once, by one dumpio_convert to the format named
+                            here, by one dumpio_verify ("verify"), or not at all ("info"): in order
+                            and without a spool, where that is possible and the result is the same */
+    int no_spool;        /* DUMPIO_E_UNSUPPORTED in place of a spool. With `forward`, what only a
+                            look into the memory would tell may be missing in the result */
 };
 
 /*
@@ -496,8 +505,8 @@ struct dumpio_verify_result {
 };
 
 /*
- * Decode every page. `lost` (may be NULL) is called for each unreadable range, ascending, with the
- * reason. Lost pages are no error of this call. `with_digest` 0 leaves the digest out.
+ * Decode every page. `lost` (may be NULL) is called for each unreadable range, ascending, with its
+ * first page's reason. Lost pages are no error of this call. `with_digest` 0 leaves the digest out.
  */
 DUMPIO_API int dumpio_verify(struct dumpio_dump *dump, int with_digest,
                              void (*lost)(void *user, const struct dumpio_run *run,
