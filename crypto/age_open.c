@@ -310,8 +310,8 @@ static int explain_end(struct age_in *a, struct worker *w, struct dumpio_error *
 }
 
 /*
- * Salvage: every chunk that authenticates is what it was; what the file lacks behind them, or in the
- * last, is not known.
+ * Salvage: every chunk that authenticates is what it was; what the file lacks behind them, or in
+ * the last, is not known.
  */
 static void do_without_end(struct age_in *a, struct worker *w, struct dio_salvage *s)
 {

@@ -244,8 +244,8 @@ static int add_item(struct fetch *f, uint64_t addr, const struct item *it)
     if (it->why)
         return dio_batch_add_lost(f->batch, addr, "%s", it->why);
     if (f->d->zero_at && it->off == f->d->zero_at && !it->codec && !dio_is_zero(it->data, it->size))
-        return dio_batch_add_lost(f->batch, addr, "the page of zeros that pages share, at 0x%" PRIx64
-                                  ", is damaged", it->off);
+        return dio_batch_add_lost(f->batch, addr, "the page of zeros that pages share, at "
+                                  "0x%" PRIx64 ", is damaged", it->off);
     struct dio_page *p = dio_batch_add(f->batch, addr);
     if (!p)
         return DUMPIO_E_NOMEM;

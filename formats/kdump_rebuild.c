@@ -55,7 +55,8 @@ int dio_kdump_read_table(struct dio_bytes *src, enum dumpio_order order, unsigne
             return rc;
         if (got < DIO_KDUMP_DESC)
             break;
-        for (const uint8_t *p = raw; (size_t)(p - raw) + DIO_KDUMP_DESC <= got; p += DIO_KDUMP_DESC) {
+        const uint8_t *end = raw + got - got % DIO_KDUMP_DESC;
+        for (const uint8_t *p = raw; p < end; p += DIO_KDUMP_DESC) {
             if (t->at + n * DIO_KDUMP_DESC >= data)
                 break;
             n++;

@@ -139,7 +139,7 @@ struct mending {
     struct dio_kdump_patched *p;
     uint64_t set;                /* bits of the second bitmap, mended */
     uint64_t first_bad, end_bad; /* frames whose bits were damaged; first == end: none */
-    uint64_t empty_first, empty_end; /* frames of memory in pieces of the second that are all zero */
+    uint64_t empty_first, empty_end; /* frames of memory in pieces of the second without a bit */
 };
 
 static int mend_piece(struct mending *m, uint64_t bit, size_t len, struct dumpio_error *err)
@@ -261,8 +261,10 @@ int dio_kdump_mend(struct dio_kdump *d, struct dumpio_error *err)
     t.n = rc ? 0 : t.n;
     d->zero_at = rc ? 0 : t.zero_at;
     rc = 0;
-    for (uint64_t bit = 0; bit < have && !rc; bit += BITS)
-        rc = mend_piece(&m, bit, have - bit < BITS ? (size_t)dio_div_up(have - bit, 8) : PIECE, err);
+    for (uint64_t bit = 0; bit < have && !rc; bit += BITS) {
+        uint64_t left = dio_div_up(have - bit, 8);
+        rc = mend_piece(&m, bit, left < PIECE ? (size_t)left : PIECE, err);
+    }
     if (rc)
         return rc;
     if (m.p->n)

@@ -15,7 +15,7 @@ struct dio_kdump_table {
     unsigned n;          /* of counts */
     uint32_t size_max;   /* longest payload seen */
     uint32_t plain;      /* size of plain pages; 0 = none seen */
-    uint64_t zero_at;    /* of the first payload, when pages share it: writers have zeros there; or 0 */
+    uint64_t zero_at;    /* of the first payload, when pages share it: zeros; or 0 */
 };
 
 /*

@@ -67,8 +67,8 @@ static int read_head(struct dio_kdump *d, struct dio_bytes *src, struct dumpio_e
         return found == DUMPIO_END ? rc : found;
     d->rebuilt = true;
     dio_salvage_found(d->salvage, DUMPIO_FOUND_DAMAGE, src, "kdump", 0, d->head.block_size,
-                      "the main header is lost: bitmaps at 0x%" PRIx64 " and descriptors behind them"
-                      " prove each other",
+                      "the main header is lost: bitmaps at 0x%" PRIx64 " and descriptors behind "
+                      "them prove each other",
                       (1 + (uint64_t)d->head.sub_blocks) * d->head.block_size);
     return 0;
 }

@@ -32,7 +32,7 @@ int dio_lkcd_resync(struct dio_lkcd *l, uint64_t base, uint64_t from, uint64_t *
 int dio_lkcd_mark_lost(struct dio_lkcd *l, const struct dio_lkcd_damage *d,
                        struct dumpio_error *err);
 
-/* What the page records alone tell of the main header. 0, DUMPIO_END: there are none; or an error. */
+/* What the page records alone tell of the main header. 0; DUMPIO_END: there are none; an error. */
 int dio_lkcd_guess_head(struct dio_bytes *src, struct dio_lkcd_head *h, struct dumpio_error *err);
 
 #endif

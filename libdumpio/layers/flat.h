@@ -18,8 +18,8 @@ int dio_flat_probe(const uint8_t *head, size_t n);
 
 /*
  * What is inside a flattened file, at random. Takes `below` on success only. A stream that ends
- * too early or goes wrong behind its first segment opens with (*out)->truncated set and a note; with
- * `salvage`, it goes on behind damage, and what may be lost is DUMPIO_E_LOST when it is read.
+ * too early or goes wrong behind its first segment opens with (*out)->truncated set and a note;
+ * with `salvage`, it goes on behind damage, and what may be lost is DUMPIO_E_LOST when it is read.
  */
 int dio_flat_open(struct dio_bytes **out, struct dio_bytes *below, struct dio_salvage *salvage,
                   const struct dumpio_env *env, struct dumpio_error *err);

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Salvage of flattened ("makedumpfile") files. Behind a segment header that is damaged, the next one
- * is looked for that leads to further ones; the data in between belongs to the one gap that is as
- * long. Format: makedumpfile's IMPLEMENTATION. Not handled: two lost headers in one stretch, whose
- * data is lost.
+ * is looked for that leads to further ones. Format: makedumpfile's IMPLEMENTATION. Not here: where
+ * the data belongs whose header is lost (flat_place.c).
  */
 #include "flat_salvage.h"
 #include "flat_segments.h"
@@ -22,7 +21,6 @@
 #define OFFSET_MAX (UINT64_C(1) << 50) /* no dump is longer */
 #define LEN_MAX (UINT64_C(1) << 40)   /* of a segment that the file is too short for */
 #define NEAR 512u                     /* bytes looked at to see whether a place is damaged */
-#define GAPS_MAX 65536u
 
 /* ---- headers --------------------------------------------------------------------------------- */
 
@@ -125,8 +123,8 @@ static void add_link(struct links *c, const struct header *h)
 }
 
 /*
- * Do headers follow each other from `at` on, up to CHAIN_MAX, the end of the stream, or, when they are
- * at least `least`, to a place that is damaged?
+ * Do headers follow each other from `at` on, up to CHAIN_MAX, the end of the stream, or, when they
+ * are at least `least`, to a place that is damaged?
  */
 static int chain(struct look *l, uint64_t at, unsigned least, bool *yes, struct dumpio_error *err)
 {
@@ -182,8 +180,8 @@ static int resync(struct look *l, uint64_t from, uint64_t limit, unsigned links,
 
 /* ---- the walk -------------------------------------------------------------------------------- */
 
-static int add_damage(struct dio_flat_rescue *r, uint64_t start, uint64_t end,
-                      struct dumpio_error *err)
+int dio_flat_add_damage(struct dio_flat_rescue *r, uint64_t start, uint64_t end,
+                        struct dumpio_error *err)
 {
     if (r->n == r->cap) {
         size_t cap = r->cap ? r->cap * 2 : 16;
@@ -197,12 +195,29 @@ static int add_damage(struct dio_flat_rescue *r, uint64_t start, uint64_t end,
     return 0;
 }
 
+static int add_suspect(struct dio_flat_rescue *r, const struct dio_entry *e,
+                       struct dumpio_error *err)
+{
+    if (r->n_suspects == r->cap_suspects) {
+        size_t cap = r->cap_suspects ? r->cap_suspects * 2 : 16;
+        struct dio_flat_suspect *v = realloc(r->suspects, cap * sizeof *v);
+        if (!v)
+            return dio_nomem(err, "flattened segments");
+        r->suspects = v;
+        r->cap_suspects = cap;
+    }
+    r->suspects[r->n_suspects++] =
+        (struct dio_flat_suspect){e->key, e->extra, e->value, r->n - 1, false};
+    return 0;
+}
+
 struct walk {
     struct look l;
     struct dio_index *starts;
     struct dio_flat_rescue *r;
     struct dio_entry held; /* the segment before, which the next header vouches for */
     bool holds;
+    unsigned suspects;     /* so many that come next may be none: they were found, not led to */
     uint64_t segments;
 };
 
@@ -213,6 +228,10 @@ static int file_held(struct walk *w, struct dumpio_error *err)
     uint64_t end = w->held.key + w->held.extra;
     w->holds = false;
     w->segments++;
+    if (w->suspects) {
+        w->suspects--;
+        return add_suspect(w->r, &w->held, err);
+    }
     w->r->size = end > w->r->size ? end : w->r->size;
     return dio_index_add(w->starts, &w->held, err);
 }
@@ -229,7 +248,7 @@ static int take_tail(struct walk *w, uint64_t at, const struct header *h, bool t
         w->holds = true;
         rc = file_held(w, err);
     } else if (!rc && at < size) {
-        rc = add_damage(w->r, at, size, err);
+        rc = dio_flat_add_damage(w->r, at, size, err);
     }
     w->r->cut = true;
     return rc ? rc : DUMPIO_END;
@@ -255,7 +274,8 @@ static int go_around(struct walk *w, uint64_t *at, const struct header *h, bool 
     if (!rc)
         rc = file_held(w, err);
     if (!rc)
-        rc = add_damage(w->r, start, found, err);
+        rc = dio_flat_add_damage(w->r, start, found, err);
+    w->suspects = CHAIN;
     *at = found;
     return rc;
 }
@@ -293,97 +313,7 @@ int dio_flat_scan_around(struct dio_bytes *below, struct dio_index *starts,
     return rc;
 }
 
-/* ---- where lost segments belong -------------------------------------------------------------- */
-
-struct gap {
-    uint64_t start, len;
-};
-
-static int find_gaps(struct dio_index *have, struct gap *v, size_t *n, struct dumpio_error *err)
-{
-    uint64_t end = 0, key = 0;
-    *n = 0;
-    for (;;) {
-        struct dio_entry e;
-        size_t got;
-        int rc = dio_index_range(have, key, &e, 1, &got, err);
-        if (rc || !got)
-            return rc;
-        uint64_t start = e.key - (e.extra - 1);
-        if (start > end && *n < GAPS_MAX)
-            v[(*n)++] = (struct gap){end, start - end};
-        end = key = e.key + 1;
-    }
-}
-
-static uint64_t data_len(const struct dio_flat_damage *d)
-{
-    return d->end - d->start > DIO_FLAT_SEGMENT ? d->end - d->start - DIO_FLAT_SEGMENT : 0;
-}
-
-/* Gaps of that length, and lost segments of it. */
-static bool only_one(const struct dio_flat_rescue *r, const struct gap *v, size_t n, uint64_t len,
-                     const struct gap **found)
-{
-    size_t gaps = 0, segments = 0;
-    for (size_t i = 0; i < n; i++)
-        if (v[i].len == len) {
-            gaps++;
-            *found = &v[i];
-        }
-    for (size_t i = 0; i < r->n; i++)
-        segments += data_len(&r->damage[i]) == len;
-    return gaps == 1 && segments == 1;
-}
-
-static int copy_index(struct dio_index *from, struct dio_index *to, struct dumpio_error *err)
-{
-    uint64_t key = 0;
-    for (;;) {
-        struct dio_entry e;
-        size_t got;
-        int rc = dio_index_range(from, key, &e, 1, &got, err);
-        if (!rc && got)
-            rc = dio_index_add(to, &e, err);
-        if (rc || !got)
-            return rc;
-        key = e.key + 1;
-    }
-}
-
-int dio_flat_place_lost(struct dio_index *have, struct dio_index **to, struct dio_flat_rescue *r,
-                        const struct dumpio_env *env, struct dumpio_error *err)
-{
-    size_t n, placed = 0;
-    struct gap *v = malloc(GAPS_MAX * sizeof *v);
-    const struct gap *place = NULL;
-    *to = NULL;
-    if (!v)
-        return dio_nomem(err, "flattened segments");
-    int rc = r->n ? find_gaps(have, v, &n, err) : DUMPIO_END;
-    for (size_t i = 0; i < r->n && !rc; i++) {
-        struct dio_flat_damage *d = &r->damage[i];
-        if (data_len(d) && only_one(r, v, n, data_len(d), &place)) {
-            d->offset = place->start;
-            d->placed = true;
-            placed++;
-        }
-    }
-    if (!rc && placed)
-        rc = dio_index_new(to, 0, env, err);
-    if (!rc && placed)
-        rc = copy_index(have, *to, err);
-    for (size_t i = 0; i < r->n && !rc; i++) {
-        const struct dio_flat_damage *d = &r->damage[i];
-        struct extent e = {d->offset, data_len(d), d->start + DIO_FLAT_SEGMENT};
-        if (d->placed)
-            rc = add_extent(*to, &e, err);
-    }
-    if (!rc && placed)
-        rc = dio_index_seal(*to, DIO_KEEP_ALL, NULL, err);
-    free(v);
-    return rc == DUMPIO_END ? 0 : rc;
-}
+/* ---- telling -------------------------------------------------------------------------------------- */
 
 bool dio_flat_gaps_lost(const struct dio_flat_rescue *r)
 {
@@ -424,4 +354,5 @@ int dio_flat_find(struct dio_bytes *below, bool *there, struct dumpio_error *err
 void dio_flat_rescue_free(struct dio_flat_rescue *r)
 {
     free(r->damage);
+    free(r->suspects);
 }

@@ -49,7 +49,7 @@ struct dio_zstd_frames {
  */
 int dio_zstd_frames_read(struct dio_zstd_frames *f, const struct dumpio_env *env,
                          struct dumpio_error *err);
-/* Does the file end with a seek table? Its place and number of frames go into *f. DUMPIO_END: no. */
+/* Does it end with a seek table? Its place and number of frames go into *f. DUMPIO_END: no. */
 int dio_zstd_frames_table(struct dio_zstd_frames *f, struct dumpio_error *err);
 void dio_zstd_frames_free(struct dio_zstd_frames *f);
 

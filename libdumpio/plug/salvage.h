@@ -13,7 +13,7 @@
 
 struct dio_salvage;
 
-/* Keep a finding on bytes [start, end) of `b`, in terms of `layer`. Thread-safe; s NULL: nothing. */
+/* Keep a finding on bytes [start, end) of b, in terms of `layer`. Thread-safe; s NULL: nothing. */
 void dio_salvage_found(struct dio_salvage *s, enum dumpio_finding_kind kind,
                        const struct dio_bytes *b, const char *layer, uint64_t start, uint64_t end,
                        const char *fmt, ...) DIO_PRINTF(7, 8);

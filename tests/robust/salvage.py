@@ -45,7 +45,7 @@ def run(*args, ok=(0,)):
     return done
 
 
-# ---- where a dump keeps its pages: [(address, [(start, end) of the file], kind)] -------------------
+# ---- where a dump keeps its pages: [(address, [(start, end) of the file], kind)] ----------------
 
 def elf_pages(f, unit):
     f.seek(0)
@@ -130,7 +130,7 @@ def through_flat(f, inner):
     return [(a, [p for r in ranges for p in places(*r)], k) for a, ranges, k in inner]
 
 
-# ---- damage and verdict -------------------------------------------------------------------------------
+# ---- damage and verdict --------------------------------------------------------------------------
 
 class Form:
     """A dump in one format and container."""
@@ -180,8 +180,9 @@ def check(form, path, damage, label):
     cells = index_damage(damage)
     with open(out, "rb") as got, open(form.truth, "rb") as truth:
         for address, ranges, kind in form.pages or every_page(form):
-            hit = any(c in cells for a, b in ranges for c in range(a // NOISE, (b - 1) // NOISE + 1)) \
-                and broken_by(damage, ranges)
+            hit = any(c in cells for a, b in ranges
+                      for c in range(a // NOISE, (b - 1) // NOISE + 1)) and \
+                broken_by(damage, ranges)
             if address in lost_pages:
                 missing += not hit
                 continue
@@ -292,7 +293,7 @@ def trials(form, cuts, blocks, seed):
     return total
 
 
-# ---- the dumps ------------------------------------------------------------------------------------------
+# ---- the dumps -----------------------------------------------------------------------------------
 
 READ = {"elf": elf_pages, "kdump": kdump_pages, "diskdump": kdump_pages, "lkcd": lkcd_pages}
 
@@ -335,8 +336,8 @@ def make(source, name, form, unit, truth):
     return Form("%s/%s" % (name, form), path, truth, unit, pages, more)
 
 
-# Of the small dump, intact pages that have to be given at the least, percent. Noise in the first block
-# costs an ELF dump everything, noise in a KDUMP's second bitmap the frames whose bits it hit. In
+# Of the small dump, intact pages that have to be given at the least, percent. Noise in the first
+# block costs an ELF dump everything, noise in a KDUMP's second bitmap the frames whose bits it hit. In
 # containers every page counts as intact, what is behind a cut, too.
 FLOOR = {"elf": 91, "kdump:zlib": 91, "kdump:zlib,flat": 99, "diskdump:zlib": 94, "lkcd:gzip": 100,
          "lkcd:raw": 100, "kdump:zlib,zst": 70, "kdump:zlib,flat,age": 60}
