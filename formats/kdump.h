@@ -121,6 +121,9 @@ int dio_kdump_new(struct dio_kdump **out, const struct dio_input *in,
 /* Bitmaps, directory, end of memory, marks of truncation. `base` must be set. */
 int dio_kdump_tables(struct dio_kdump *d, struct dumpio_info *info, const struct dumpio_env *env,
                      struct dumpio_error *err);
+/* After dio_rank_init: is a file cut (a note, info->truncated), do bits and descriptors agree? */
+int dio_kdump_check_tables(struct dio_kdump *d, struct dumpio_info *info,
+                           const struct dumpio_env *env, struct dumpio_error *err);
 void dio_kdump_close(void *self);
 /*
  * Of a forward source: can the pages be fetched in order? What they share with pages far before

@@ -13,73 +13,8 @@
 #define STEP DIO_KDUMP_BLOCK_MIN
 #define SEARCH_MAX (512u << 20)
 #define WINDOW (1u << 20)
+#define TABLE_MAX (1u << 16)  /* descriptors read to find the first payload */
 #define FIRST 4u              /* descriptors that have to be right for more to be read */
-#define DESCS_MAX (1u << 16)  /* descriptors read to find the first payload */
-#define BAD_SHARE 4u          /* at most one of so many may be damaged */
-
-/* ---- descriptors ----------------------------------------------------------------------------- */
-
-static bool desc_right(const uint8_t *p, enum dumpio_order order, uint64_t table, uint64_t size)
-{
-    uint64_t off = dio_get64(p, order);
-    uint32_t len = dio_get32(p + 8, order), flags = dio_get32(p + 12, order);
-    bool codec = flags == DIO_KDUMP_ZLIB || flags == DIO_KDUMP_LZO || flags == DIO_KDUMP_SNAPPY ||
-                 flags == DIO_KDUMP_ZSTD;
-    return off > table && off < size && len && len <= DIO_KDUMP_BLOCK_MAX &&
-           (flags ? codec : dio_is_pow2(len) && len >= DIO_KDUMP_BLOCK_MIN) &&
-           !dio_get64(p + 16, order);
-}
-
-/* A writer may have put a zero page in front that no descriptor points to. */
-static void count(struct dio_kdump_table *t, uint64_t data)
-{
-    t->n = 0;
-    for (uint64_t page = 0; page <= DIO_KDUMP_BLOCK_MAX; page = page ? page * 2 : STEP)
-        if (data - t->at >= page && !((data - t->at - page) % DIO_KDUMP_DESC))
-            t->counts[t->n++] = (data - t->at - page) / DIO_KDUMP_DESC;
-}
-
-int dio_kdump_read_table(struct dio_bytes *src, enum dumpio_order order, unsigned first,
-                         struct dio_kdump_table *t, struct dumpio_error *err)
-{
-    enum { PIECE = 1024 };
-    uint8_t raw[PIECE * DIO_KDUMP_DESC];
-    uint64_t data = UINT64_MAX, n = 0, bad = 0, sharers = 0;
-    t->size_max = t->plain = 0;
-    t->zero_at = 0;
-    while (n < DESCS_MAX && t->at + n * DIO_KDUMP_DESC < data) {
-        size_t got;
-        int rc = dio_read_around(src, t->at + n * DIO_KDUMP_DESC, raw, sizeof raw, &got, 0, NULL,
-                                 err);
-        if (rc)
-            return rc;
-        if (got < DIO_KDUMP_DESC)
-            break;
-        const uint8_t *end = raw + got - got % DIO_KDUMP_DESC;
-        for (const uint8_t *p = raw; p < end; p += DIO_KDUMP_DESC) {
-            if (t->at + n * DIO_KDUMP_DESC >= data)
-                break;
-            n++;
-            if (desc_right(p, order, t->at, src->size)) {
-                uint64_t off = dio_get64(p, order);
-                uint32_t len = dio_get32(p + 8, order);
-                sharers = off < data ? 0 : sharers;
-                data = off < data ? off : data;
-                sharers += off == data;
-                t->size_max = len > t->size_max ? len : t->size_max;
-                t->plain = dio_get32(p + 12, order) ? t->plain : len;
-            } else if (bad++, n <= first) {
-                return DUMPIO_END;
-            }
-        }
-    }
-    if (data == UINT64_MAX || bad > n / BAD_SHARE)
-        return DUMPIO_END;
-    if (sharers > 1)
-        t->zero_at = data;
-    count(t, data);
-    return t->n ? 0 : DUMPIO_END;
-}
 
 /* ---- bitmaps --------------------------------------------------------------------------------- */
 
@@ -182,10 +117,10 @@ static void fill_head(struct dio_kdump_head *h, enum dumpio_order order, uint32_
 static int try_at(struct search *s, uint64_t at, const uint8_t *p, enum dumpio_order order,
                   struct dio_kdump_head *h, struct dumpio_error *err)
 {
-    struct dio_kdump_table t = {.at = at};
+    struct dio_kdump_table t = {.at = at, .max = TABLE_MAX};
     uint64_t begin = 0;
     for (unsigned i = 0; i < FIRST; i++)
-        if (!desc_right(p + i * DIO_KDUMP_DESC, order, at, s->src->size))
+        if (!dio_kdump_desc_right(p + i * DIO_KDUMP_DESC, order, at, s->src->size))
             return DUMPIO_END;
     int rc = dio_kdump_read_table(s->src, order, FIRST, &t, err);
     if (rc)

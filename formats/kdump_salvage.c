@@ -10,7 +10,10 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#define PIECE 4096u /* of a bitmap, bytes */
+#define PIECE 512u /* of a bitmap, bytes */
+#define EDGE 4u    /* bytes of a piece looked at for what reaches into it */
+#define RUN 4u     /* so many pieces of noise are no bitmap, whatever their number of bits */
+#define TABLE_MAX (1u << 16) /* descriptors read to find the first payload */
 #define BITS (PIECE * 8u)
 #define PATCHES_MAX 65536u
 #define FRAMES_MAX (UINT64_C(1) << 34) /* larger bitmaps are not looked through */
@@ -112,10 +115,19 @@ static int add_patch(struct dio_kdump_patched *p, uint64_t start, uint64_t end, 
 struct piece {
     uint64_t at;
     size_t len;
-    bool bad;      /* unreadable in part, or noise */
+    bool noise, bad; /* bad: unreadable in part, or noise */
     uint64_t set;  /* bits */
     uint8_t data[PIECE];
 };
+
+/* Bytes next to noise that it does not reach into: in bitmaps, most are all bits or none. */
+static bool is_calm(const uint8_t *p)
+{
+    bool calm = true;
+    for (unsigned i = 0; i < EDGE; i++)
+        calm &= !p[i] || p[i] == 0xff;
+    return calm;
+}
 
 static int load(struct dio_bytes *src, uint64_t at, size_t len, struct piece *p,
                 struct dumpio_error *err)
@@ -129,7 +141,8 @@ static int load(struct dio_bytes *src, uint64_t at, size_t len, struct piece *p,
     p->set = 0;
     for (size_t i = 0; i < PIECE; i += 8)
         p->set += (uint64_t)__builtin_popcountll(dio_get64(p->data + i, DUMPIO_LITTLE));
-    p->bad = gaps.n || (len == PIECE && dio_is_noise(p->data, len));
+    p->noise = len == PIECE && dio_is_noise(p->data, len);
+    p->bad = gaps.n || p->noise;
     dio_gaps_free(&gaps);
     return rc;
 }
@@ -137,9 +150,16 @@ static int load(struct dio_bytes *src, uint64_t at, size_t len, struct piece *p,
 struct mending {
     struct dio_kdump *d;
     struct dio_kdump_patched *p;
-    uint64_t set;                /* bits of the second bitmap, mended */
+    uint64_t raw;                /* bits of the second bitmap, as it stands there */
+    uint64_t set;                /* the same, mended */
+    uint64_t ones;               /* bits that neither bitmap tells: not in `set`, but patched in */
     uint64_t first_bad, end_bad; /* frames whose bits were damaged; first == end: none */
-    uint64_t empty_first, empty_end; /* frames of memory in pieces of the second without a bit */
+    bool unreadable;             /* some of them because they cannot be read */
+    bool before, behind;         /* noise may reach into the piece before them, behind them */
+    bool calm;                   /* the end of the last piece */
+    unsigned run, longest;       /* pieces of noise in a row */
+    uint64_t empty_set;          /* bits that the first has where a piece of the second has none */
+    uint64_t empty_first, empty_end; /* frames of these pieces */
 };
 
 static int mend_piece(struct mending *m, uint64_t bit, size_t len, struct dumpio_error *err)
@@ -152,11 +172,20 @@ static int mend_piece(struct mending *m, uint64_t bit, size_t len, struct dumpio
     if (rc)
         return rc;
     uint64_t end = bit + len * 8 < d->stored.bits ? bit + len * 8 : d->stored.bits;
+    m->raw += stored.set;
+    m->run = stored.noise ? m->run + 1 : 0;
+    m->longest = m->run > m->longest ? m->run : m->longest;
+    m->unreadable |= stored.bad && !stored.noise;
+    if (!stored.bad && m->end_bad == bit)
+        m->behind = !is_calm(stored.data);
     if (stored.bad) {
+        m->before = m->first_bad == m->end_bad ? !m->calm : m->before;
         m->first_bad = m->first_bad == m->end_bad ? bit : m->first_bad;
         m->end_bad = end;
+        m->behind = false;
         rc = add_patch(m->p, stored.at, stored.at + len, ram.bad ? ONES : ram.at, err);
         m->set += ram.bad ? 0 : ram.set;
+        m->ones += ram.bad ? len * 8 : 0;
     } else {
         m->set += stored.set;
         if (ram.bad && ram.at != stored.at)
@@ -169,7 +198,9 @@ static int mend_piece(struct mending *m, uint64_t bit, size_t len, struct dumpio
     if (!stored.bad && !stored.set && ram.set && !ram.bad) {
         m->empty_first = m->empty_first == m->empty_end ? bit : m->empty_first;
         m->empty_end = end;
+        m->empty_set += ram.set;
     }
+    m->calm = is_calm(stored.data + PIECE - EDGE);
     return rc;
 }
 
@@ -206,45 +237,86 @@ static void tell(const struct mending *m, bool rebuilt)
 
 /*
  * Frames [first_bad, end_bad) are lost; the descriptors of those behind are counted from the end,
- * where it is known how many there are.
+ * where it is known how many there are. Noise may reach into the pieces beside those that show it.
  */
 static void lose(struct mending *m, const struct dio_kdump_table *t)
 {
     struct dio_kdump *d = m->d;
     if (t->n == 1)
-        d->shift_behind = (int64_t)(t->counts[0] - m->set);
+        d->shift_behind = (int64_t)(t->counts[0] - m->set - m->ones);
     else
         m->end_bad = d->max_pfn;
+    if (m->before)
+        m->first_bad -= m->first_bad < BITS ? m->first_bad : BITS;
+    if (m->behind)
+        m->end_bad = d->max_pfn - m->end_bad < BITS ? d->max_pfn : m->end_bad + BITS;
     d->lost_start = m->first_bad;
     d->lost_end = m->end_bad;
     tell(m, false);
 }
 
-static void judge(struct mending *m, const struct dio_kdump_table *t)
+static void lose_all(struct mending *m)
+{
+    m->first_bad = 0;
+    m->end_bad = m->d->max_pfn;
+    m->d->lost_start = 0;
+    m->d->lost_end = m->d->max_pfn;
+    tell(m, false);
+}
+
+/* The second bitmap is as it was: it keeps what looks like damage of it. */
+static void keep_second(struct mending *m)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < m->p->n; i++)
+        if (m->p->v[i].start < m->d->stored.at)
+            m->p->v[n++] = m->p->v[i];
+    m->p->n = n;
+}
+
+/* Pieces without a bit, and just as many bits missing as the first bitmap has there. */
+static int fill_empty(struct mending *m, struct dumpio_error *err)
 {
     struct dio_kdump *d = m->d;
-    bool agree = has_count(t, m->set), bad = m->first_bad < m->end_bad;
-    if (bad && agree) {
+    m->first_bad = m->empty_first;
+    m->end_bad = m->empty_end;
+    m->set += m->empty_set;
+    tell(m, true);
+    int rc = 0;
+    for (uint64_t bit = m->empty_first; bit < m->empty_end && !rc; bit += BITS) {
+        struct piece stored;
+        uint64_t left = dio_div_up(m->empty_end - bit, 8);
+        size_t len = left < PIECE ? (size_t)left : PIECE;
+        rc = load(d->stored.src, d->stored.at + bit / 8, len, &stored, err);
+        if (!rc && !stored.set)
+            rc = add_patch(m->p, stored.at, stored.at + len, d->ram.at + bit / 8, err);
+    }
+    return rc;
+}
+
+static int judge(struct mending *m, const struct dio_kdump_table *t, struct dumpio_error *err)
+{
+    bool bad = m->first_bad < m->end_bad, noise = m->unreadable || m->longest >= RUN;
+    if (!noise && has_count(t, m->raw)) {
+        keep_second(m);
+    } else if (bad && has_count(t, m->set)) {
         for (size_t i = 0; i < m->p->n; i++) /* there is no descriptor left for these */
             m->p->v[i].from = m->p->v[i].from == ONES ? ZEROS : m->p->v[i].from;
         tell(m, true);
     } else if (bad) {
         lose(m, t);
-    } else if (!agree && t->n == 1 && t->counts[0] < m->set) {
-        m->first_bad = 0; /* more bits than descriptors, and nothing tells where */
-        m->end_bad = d->max_pfn;
-        lose(m, t);
-    } else if (!agree && t->n == 1 && m->empty_first < m->empty_end) {
-        m->first_bad = m->empty_first; /* fewer: where there is memory, and none is stored */
-        m->end_bad = m->empty_end;
-        lose(m, t);
+    } else if (t->sure && m->empty_set && t->counts[0] == m->set + m->empty_set) {
+        return fill_empty(m, err);
+    } else if (t->sure) {
+        lose_all(m); /* a wrong bit, and nothing tells where */
     }
+    return 0;
 }
 
 int dio_kdump_mend(struct dio_kdump *d, struct dumpio_error *err)
 {
     struct mending m = {.d = d};
-    struct dio_kdump_table t = {.at = d->desc_at};
+    struct dio_kdump_table t = {.at = d->desc_at, .max = TABLE_MAX};
     uint64_t have = d->stored.have < d->ram.have ? d->stored.have : d->ram.have;
     if (have < d->stored.bits || have > FRAMES_MAX)
         return 0; /* it ends inside its bitmaps: nothing proves anything */
@@ -259,6 +331,7 @@ int dio_kdump_mend(struct dio_kdump *d, struct dumpio_error *err)
                                 .name = d->stored.src->name};
     d->patched = &m.p->b;
     t.n = rc ? 0 : t.n;
+    t.sure &= !rc;
     d->zero_at = rc ? 0 : t.zero_at;
     rc = 0;
     for (uint64_t bit = 0; bit < have && !rc; bit += BITS) {
@@ -267,10 +340,12 @@ int dio_kdump_mend(struct dio_kdump *d, struct dumpio_error *err)
     }
     if (rc)
         return rc;
-    if (m.p->n)
+    rc = judge(&m, &t, err);
+    if (rc)
+        return rc;
+    if (m.p->n) {
         qsort(m.p->v, m.p->n, sizeof *m.p->v, by_start);
-    judge(&m, &t);
-    if (m.p->n)
         d->ram.src = d->stored.src = d->patched;
+    }
     return 0;
 }

@@ -11,15 +11,21 @@
 /* The table of descriptors, as its own contents tell. */
 struct dio_kdump_table {
     uint64_t at;         /* file offset */
+    uint64_t max;        /* descriptors read at the most */
     uint64_t counts[8];  /* numbers of descriptors that the place of the first payload allows */
     unsigned n;          /* of counts */
+    bool sure;           /* the only count, and the last descriptor stands where it says */
     uint32_t size_max;   /* longest payload seen */
     uint32_t plain;      /* size of plain pages; 0 = none seen */
     uint64_t zero_at;    /* of the first payload, when pages share it: zeros; or 0 */
 };
 
+/* Has a descriptor of the table at `table` this form, in a file of `size` bytes? */
+bool dio_kdump_desc_right(const uint8_t *p, enum dumpio_order order, uint64_t table,
+                          uint64_t size);
+
 /*
- * Read the descriptors at t->at up to the first payload that one of them points to. `first` of them
+ * Read up to t->max descriptors at t->at, up to the first payload that one of them points to. `first` of them
  * have to be right, and most of the others. 0, DUMPIO_END: no table stands there; or an error.
  */
 int dio_kdump_read_table(struct dio_bytes *src, enum dumpio_order order, unsigned first,

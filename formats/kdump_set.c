@@ -12,8 +12,6 @@
 #include <stdlib.h>
 
 /* Bitmaps beyond this are not counted at open to find out whether the last page is there. */
-#define CUT_DESCS 1024u /* descriptors looked at to see whether a part is cut */
-#define COUNT_AT_OPEN_MAX (64u << 20)
 #define SCAN_FIRST 64u /* words of each bitmap in the first piece that next_run looks at */
 #define SCAN_MAX 4096u
 
@@ -264,55 +262,6 @@ static int place_bitmaps(struct dio_kdump *d, struct dumpio_error *err)
     return 0;
 }
 
-/* Does the file of part p end before what its last descriptors point to? (Not the very last alone:
- * that may be a zero page, which is stored in front.) */
-static int part_cut(struct dio_kdump *d, const struct dio_kdump_part *p, bool *cut,
-                    struct dumpio_error *err)
-{
-    uint64_t first, end;
-    uint8_t desc[CUT_DESCS * DIO_KDUMP_DESC];
-    size_t got;
-    int rc = dio_rank_of(&d->rank, p->start, &first, err);
-    if (!rc)
-        rc = dio_rank_of(&d->rank, p->end, &end, err);
-    end += (uint64_t)d->shift_behind;
-    if (rc || end <= first)
-        return rc;
-    uint64_t n = end - first < CUT_DESCS ? end - first : CUT_DESCS;
-    uint64_t at = d->desc_at + (end - first - n) * DIO_KDUMP_DESC;
-    rc = dio_read_some(p->src, at, desc, (size_t)n * DIO_KDUMP_DESC, &got, err);
-    if (rc)
-        return rc;
-    *cut |= got < n * DIO_KDUMP_DESC;
-    for (size_t i = 0; i < got / DIO_KDUMP_DESC; i++) {
-        const uint8_t *one = desc + i * DIO_KDUMP_DESC;
-        uint64_t off = dio_get64(one, d->head.order), size = dio_get32(one + 8, d->head.order);
-        *cut |= off && (off > p->src->size || size > p->src->size - off);
-    }
-    return 0;
-}
-
-static int look_for_cuts(struct dio_kdump *d, struct dumpio_info *info,
-                         const struct dumpio_env *env, struct dumpio_error *err)
-{
-    bool cut = d->stored.have < d->stored.bits || d->ram.have < d->ram.bits;
-    if (cut)
-        dio_note(env, DUMPIO_WARNING, "%s ends inside the page bitmaps: memory from 0x%" PRIx64
-                 " on is lost", d->stored.src->name, d->base + (d->stored.have << d->shift));
-    for (size_t i = 0; i < d->n_parts && !cut && d->max_pfn / 8 <= COUNT_AT_OPEN_MAX; i++) {
-        struct dumpio_error e = {0};
-        int rc = part_cut(d, &d->parts[i], &cut, &e);
-        if (rc == DUMPIO_E_NOMEM)
-            return dio_nomem(err, "a page bitmap");
-        cut |= rc != 0;
-        if (cut)
-            dio_note(env, DUMPIO_WARNING, "%s ends before its last page", d->parts[i].src->name);
-    }
-    if (cut)
-        info->truncated = 1;
-    return 0;
-}
-
 int dio_kdump_tables(struct dio_kdump *d, struct dumpio_info *info, const struct dumpio_env *env,
                      struct dumpio_error *err)
 {
@@ -324,12 +273,12 @@ int dio_kdump_tables(struct dio_kdump *d, struct dumpio_info *info, const struct
                         "%" PRIu64 " page frames of %u bytes are more than 64 bits can address",
                         d->max_pfn, d->head.block_size);
     info->end_addr = d->base + (d->max_pfn << d->shift);
-    if (d->salvage && d->n_parts == 1)
+    if (d->salvage && d->n_parts == 1 && !d->parts[0].sub.split)
         rc = dio_kdump_mend(d, err);
     if (rc)
         return rc;
     rc = dio_rank_init(&d->rank, &d->stored, err);
-    return rc ? rc : look_for_cuts(d, info, env, err);
+    return rc ? rc : dio_kdump_check_tables(d, info, env, err);
 }
 
 /* ---- the page map ---------------------------------------------------------------------------- */
