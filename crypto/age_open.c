@@ -5,6 +5,7 @@
  * start. Does not read files whose end is missing.
  */
 #include "age.h"
+#include "plug/salvage.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -32,6 +33,7 @@ struct age_in {
     uint64_t start;  /* of the first chunk, in below */
     uint64_t chunks;
     size_t last;     /* sealed bytes of the last chunk */
+    bool cut;        /* salvage: the last chunk is none that ends the file */
     uint8_t *key;    /* DIO_AEAD_KEY bytes of dio_secret_alloc */
     pthread_mutex_t lock; /* of everything below; never held while a chunk is opened */
     struct worker *idle;
@@ -128,7 +130,7 @@ static int open_span(struct age_in *a, struct worker *w, uint64_t chunk, unsigne
     int rc = dio_read_exact(a->below, chunk_at(a, chunk), w->sealed, bytes, "an encrypted chunk",
                             err);
     for (unsigned i = 0; i < n && !rc; i++) {
-        rc = open_chunk(w, chunk + i, chunk + i + 1 == a->chunks,
+        rc = open_chunk(w, chunk + i, chunk + i + 1 == a->chunks && !a->cut,
                         w->sealed + (size_t)i * DIO_AGE_SEALED, sealed_size(a, chunk + i),
                         out + (size_t)i * DIO_AGE_CHUNK);
         if (rc)
@@ -307,7 +309,28 @@ static int explain_end(struct age_in *a, struct worker *w, struct dumpio_error *
     return cut(a, "the last one does not authenticate: cut, or damaged", err);
 }
 
-static int check_end(struct age_in *a, struct dumpio_error *err)
+/*
+ * Salvage: every chunk that authenticates is what it was; what the file lacks behind them, or in
+ * the last, is not known.
+ */
+static void do_without_end(struct age_in *a, struct worker *w, struct dio_salvage *s)
+{
+    uint64_t chunk = a->chunks - 1;
+    if (chunk && chunk_fits(a, w, chunk - 1, true)) { /* bytes behind the end */
+        a->chunks = chunk;
+        a->last = DIO_AGE_SEALED;
+        a->b.size = chunk * DIO_AGE_CHUNK;
+        return;
+    }
+    a->cut = a->last == DIO_AGE_SEALED && chunk_fits(a, w, chunk, false);
+    a->b.truncated = 1;
+    dio_salvage_found(s, DUMPIO_FOUND_DAMAGE, a->below, "file",
+                      a->cut ? a->below->size : chunk_at(a, chunk), a->below->size,
+                      "encrypted: the last chunk does not end the file: cut, or damaged; all that "
+                      "authenticates before it is used");
+}
+
+static int check_end(struct age_in *a, struct dio_salvage *salvage, struct dumpio_error *err)
 {
     struct worker *w;
     int rc = worker_get(a, &w, err);
@@ -316,7 +339,7 @@ static int check_end(struct age_in *a, struct dumpio_error *err)
     uint64_t chunk = a->chunks - 1;
     rc = dio_read_exact(a->below, chunk_at(a, chunk), w->sealed, a->last, "the last chunk", err);
     if (!rc && open_chunk(w, chunk, true, w->sealed, a->last, w->plain))
-        rc = explain_end(a, w, err);
+        rc = salvage ? (do_without_end(a, w, salvage), 0) : explain_end(a, w, err);
     else if (!rc)
         into_cache(a, chunk, w);
     worker_put(a, w);
@@ -351,12 +374,26 @@ int dio_age_start(struct dio_bytes *below, const struct dio_layer_options *o, ui
     return rc;
 }
 
-static int open_payload(struct age_in *a, struct dumpio_error *err)
+/* Chunks and size; for salvage, a piece that is too short for a last chunk is let go. */
+static int measure(struct age_in *a, bool salvage, struct dumpio_error *err)
 {
-    if (!dio_age_geometry(a->below->size - a->start, &a->chunks, &a->last))
+    uint64_t sealed = a->below->size - a->start;
+    bool good = dio_age_geometry(sealed, &a->chunks, &a->last);
+    if (!good && salvage && a->chunks > 1) {
+        sealed = --a->chunks * DIO_AGE_SEALED;
+        a->last = DIO_AGE_SEALED;
+        good = true;
+    }
+    if (!good)
         return cut(a, a->chunks ? "too short for the last chunk: cut" : "no chunk: cut", err);
-    a->b.size = a->below->size - a->start - a->chunks * DIO_AEAD_TAG;
-    return check_end(a, err);
+    a->b.size = sealed - a->chunks * DIO_AEAD_TAG;
+    return 0;
+}
+
+static int open_payload(struct age_in *a, struct dio_salvage *salvage, struct dumpio_error *err)
+{
+    int rc = measure(a, salvage != NULL, err);
+    return rc ? rc : check_end(a, salvage, err);
 }
 
 int dio_age_open(struct dio_bytes **out, struct dio_bytes *below, const struct dio_layer_options *o,
@@ -378,7 +415,7 @@ int dio_age_open(struct dio_bytes **out, struct dio_bytes *below, const struct d
     a->start = start;
     a->key = key;
     pthread_mutex_init(&a->lock, NULL);
-    rc = open_payload(a, err);
+    rc = open_payload(a, o->salvage, err);
     if (rc)
         release(a);
     else

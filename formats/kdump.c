@@ -221,7 +221,8 @@ static const struct dio_format_codec codecs[] = {
 const struct dio_format dio_format_kdump = {
     .name = "kdump",
     .title = "compressed kdump of makedumpfile and QEMU",
-    .flags = DIO_FORMAT_SEEKS | DIO_FORMAT_SHARES | DIO_FORMAT_SPLITS | DIO_FORMAT_FORWARD,
+    .flags = DIO_FORMAT_SEEKS | DIO_FORMAT_SHARES | DIO_FORMAT_SPLITS | DIO_FORMAT_FORWARD |
+             DIO_FORMAT_SALVAGES,
     .probe = probe,
     .open = open_kdump,
     .close = dio_kdump_close,

@@ -106,6 +106,12 @@ struct dio_kdump {
     struct dio_bitmap stored;   /* 2nd bitmap */
     struct dio_rank rank;       /* of `stored` */
     uint64_t desc_at;           /* file offset of the first descriptor */
+    struct dio_salvage *salvage; /* NULL: what contradicts itself is an error */
+    struct dio_bytes *patched;  /* bitmaps of a salvaged dump, mended; NULL = as they are */
+    uint64_t lost_start, lost_end; /* frames that no bitmap can be believed of */
+    int64_t shift_behind;       /* what their descriptors are more than the bits, behind them */
+    bool rebuilt;               /* the main header was lost */
+    uint64_t zero_at;           /* of the page of zeros that pages share, as far as known; or 0 */
     const struct dio_codec *codecs[6]; /* [log2(descriptor flag)]; NULL: flag unknown */
 };
 
@@ -115,6 +121,9 @@ int dio_kdump_new(struct dio_kdump **out, const struct dio_input *in,
 /* Bitmaps, directory, end of memory, marks of truncation. `base` must be set. */
 int dio_kdump_tables(struct dio_kdump *d, struct dumpio_info *info, const struct dumpio_env *env,
                      struct dumpio_error *err);
+/* After dio_rank_init: is a file cut (a note, info->truncated), do bits and descriptors agree? */
+int dio_kdump_check_tables(struct dio_kdump *d, struct dumpio_info *info,
+                           const struct dumpio_env *env, struct dumpio_error *err);
 void dio_kdump_close(void *self);
 /*
  * Of a forward source: can the pages be fetched in order? What they share with pages far before

@@ -234,7 +234,8 @@ static int load_items(struct fetch *f, struct dio_kdump_part *part, uint64_t sta
     if (!rc)
         rc = dio_rank_of(&f->d->rank, start, &index, f->err);
     if (!rc)
-        rc = read_items(f, part, index - base);
+        rc = read_items(f, part, index - base +
+                                     (start < f->d->lost_end ? 0 : (uint64_t)f->d->shift_behind));
     return rc ? rc : read_payloads(f, part);
 }
 
@@ -242,6 +243,9 @@ static int add_item(struct fetch *f, uint64_t addr, const struct item *it)
 {
     if (it->why)
         return dio_batch_add_lost(f->batch, addr, "%s", it->why);
+    if (f->d->zero_at && it->off == f->d->zero_at && !it->codec && !dio_is_zero(it->data, it->size))
+        return dio_batch_add_lost(f->batch, addr, "the page of zeros that pages share, at "
+                                  "0x%" PRIx64 ", is damaged", it->off);
     struct dio_page *p = dio_batch_add(f->batch, addr);
     if (!p)
         return DUMPIO_E_NOMEM;
@@ -267,6 +271,9 @@ static int fetch_slice(struct fetch *f, struct dio_kdump_part *part, uint64_t st
             rc = dio_batch_add(f->batch, addr) ? 0 : DUMPIO_E_NOMEM;
         else if (pfn >= have)
             rc = dio_batch_add_lost(f->batch, addr, "the file ends inside its page bitmaps");
+        else if (!part && pfn >= d->lost_start && pfn < d->lost_end)
+            rc = dio_batch_add_lost(f->batch, addr, "damaged bitmaps: whether it is stored, and "
+                                    "where, is not known");
         else if (!part)
             rc = dio_batch_add_lost(f->batch, addr, "in a part of the split set that is missing");
         else
@@ -301,6 +308,12 @@ int dio_kdump_fetch(void *self, uint64_t start, uint64_t end, struct dio_batch *
         for (; !rc && pfn < stop; pfn = edge) {
             struct dio_kdump_part *part = dio_kdump_part_of(d, pfn, &edge);
             edge = edge < stop ? edge : stop;
+            if (pfn < d->lost_end) {
+                bool lost = pfn >= d->lost_start;
+                uint64_t border = lost ? d->lost_end : d->lost_start;
+                part = lost ? NULL : part;
+                edge = edge < border ? edge : border;
+            }
             rc = fetch_slice(&f, part, pfn, edge);
         }
     }

@@ -6,13 +6,12 @@
  * excluded pages, as crash does it for diskdump: they are excluded.
  */
 #include "kdump.h"
+#include "kdump_salvage.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 
 /* Bitmaps beyond this are not counted at open to find out whether the last page is there. */
-#define CUT_DESCS 1024u /* descriptors looked at to see whether a part is cut */
-#define COUNT_AT_OPEN_MAX (64u << 20)
 #define SCAN_FIRST 64u /* words of each bitmap in the first piece that next_run looks at */
 #define SCAN_MAX 4096u
 
@@ -34,6 +33,44 @@ static int same_head(const struct dio_input *in, size_t i, size_t size, struct d
                     in->parts[i]->name, in->parts[0]->name, at);
 }
 
+/* The sub header of part p; for salvage, as far as the main header goes where it is damaged. */
+static int read_sub(struct dio_kdump *d, struct dio_kdump_part *p, struct dumpio_error *err)
+{
+    struct dumpio_error e = {0};
+    int rc = dio_kdump_read_sub(p->src, &d->head, &p->sub, &e);
+    if (rc && (!d->salvage || rc == DUMPIO_E_NOMEM || rc == DUMPIO_E_CANCELLED)) {
+        if (err)
+            *err = e;
+        return rc;
+    }
+    if (!d->salvage || (!rc && dio_kdump_sub_fits(&d->head, &p->sub) &&
+                        (d->rebuilt || (uint32_t)p->sub.max_mapnr == d->head.max_mapnr)))
+        return 0;
+    dio_kdump_rebuild_sub(&d->head, &p->sub);
+    uint64_t block = d->head.block_size;
+    dio_salvage_found(d->salvage, DUMPIO_FOUND_DAMAGE, p->src, "kdump", block, 2 * block,
+                      "the sub header is lost, and with it what it tells of notes, level and "
+                      "address offset");
+    return 0;
+}
+
+/* The main header; for salvage, what bitmaps and descriptors tell where it is damaged. */
+static int read_head(struct dio_kdump *d, struct dio_bytes *src, struct dumpio_error *err)
+{
+    int rc = dio_kdump_read_head(src, &d->head, err);
+    if (!rc || !d->salvage || rc == DUMPIO_E_NOMEM || rc == DUMPIO_E_CANCELLED)
+        return rc;
+    int found = dio_kdump_rebuild_head(src, &d->head, err);
+    if (found)
+        return found == DUMPIO_END ? rc : found;
+    d->rebuilt = true;
+    dio_salvage_found(d->salvage, DUMPIO_FOUND_DAMAGE, src, "kdump", 0, d->head.block_size,
+                      "the main header is lost: bitmaps at 0x%" PRIx64 " and descriptors behind "
+                      "them prove each other",
+                      (1 + (uint64_t)d->head.sub_blocks) * d->head.block_size);
+    return 0;
+}
+
 static int read_parts(struct dio_kdump *d, const struct dio_input *in, struct dumpio_error *err)
 {
     int rc = 0;
@@ -44,7 +81,7 @@ static int read_parts(struct dio_kdump *d, const struct dio_input *in, struct du
         if (i)
             rc = same_head(in, i, dio_kdump_head_size(d->head.word), err);
         if (!rc && !d->head.diskdump)
-            rc = dio_kdump_read_sub(p->src, &d->head, &p->sub, err);
+            rc = read_sub(d, p, err);
         else
             p->sub.max_mapnr = d->head.max_mapnr;
         d->n_parts++;
@@ -65,8 +102,9 @@ int dio_kdump_new(struct dio_kdump **out, const struct dio_input *in,
     struct dio_kdump *d = calloc(1, sizeof *d);
     int rc = d && in->n ? 0 : dio_nomem(err, "an open dump");
     if (!rc) {
+        d->salvage = in->salvage;
         d->parts = calloc(in->n, sizeof *d->parts);
-        rc = d->parts ? dio_kdump_read_head(in->parts[0], &d->head, err)
+        rc = d->parts ? read_head(d, in->parts[0], err)
                       : dio_nomem(err, "the parts");
     }
     if (!rc && d->head.version > DIO_KDUMP_VERSION)
@@ -94,6 +132,7 @@ void dio_kdump_close(void *self)
     if (!d)
         return;
     dio_rank_free(&d->rank);
+    dio_bytes_close(d->patched);
     free(d->parts);
     free(d);
 }
@@ -223,54 +262,6 @@ static int place_bitmaps(struct dio_kdump *d, struct dumpio_error *err)
     return 0;
 }
 
-/* Does the file of part p end before what its last descriptors point to? (Not the very last alone:
- * that may be a zero page, which is stored in front.) */
-static int part_cut(struct dio_kdump *d, const struct dio_kdump_part *p, bool *cut,
-                    struct dumpio_error *err)
-{
-    uint64_t first, end;
-    uint8_t desc[CUT_DESCS * DIO_KDUMP_DESC];
-    size_t got;
-    int rc = dio_rank_of(&d->rank, p->start, &first, err);
-    if (!rc)
-        rc = dio_rank_of(&d->rank, p->end, &end, err);
-    if (rc || end == first)
-        return rc;
-    uint64_t n = end - first < CUT_DESCS ? end - first : CUT_DESCS;
-    uint64_t at = d->desc_at + (end - first - n) * DIO_KDUMP_DESC;
-    rc = dio_read_some(p->src, at, desc, (size_t)n * DIO_KDUMP_DESC, &got, err);
-    if (rc)
-        return rc;
-    *cut |= got < n * DIO_KDUMP_DESC;
-    for (size_t i = 0; i < got / DIO_KDUMP_DESC; i++) {
-        const uint8_t *one = desc + i * DIO_KDUMP_DESC;
-        uint64_t off = dio_get64(one, d->head.order), size = dio_get32(one + 8, d->head.order);
-        *cut |= off && (off > p->src->size || size > p->src->size - off);
-    }
-    return 0;
-}
-
-static int look_for_cuts(struct dio_kdump *d, struct dumpio_info *info,
-                         const struct dumpio_env *env, struct dumpio_error *err)
-{
-    bool cut = d->stored.have < d->stored.bits || d->ram.have < d->ram.bits;
-    if (cut)
-        dio_note(env, DUMPIO_WARNING, "%s ends inside the page bitmaps: memory from 0x%" PRIx64
-                 " on is lost", d->stored.src->name, d->base + (d->stored.have << d->shift));
-    for (size_t i = 0; i < d->n_parts && !cut && d->max_pfn / 8 <= COUNT_AT_OPEN_MAX; i++) {
-        struct dumpio_error e = {0};
-        int rc = part_cut(d, &d->parts[i], &cut, &e);
-        if (rc == DUMPIO_E_NOMEM)
-            return dio_nomem(err, "a page bitmap");
-        cut |= rc != 0;
-        if (cut)
-            dio_note(env, DUMPIO_WARNING, "%s ends before its last page", d->parts[i].src->name);
-    }
-    if (cut)
-        info->truncated = 1;
-    return 0;
-}
-
 int dio_kdump_tables(struct dio_kdump *d, struct dumpio_info *info, const struct dumpio_env *env,
                      struct dumpio_error *err)
 {
@@ -282,8 +273,12 @@ int dio_kdump_tables(struct dio_kdump *d, struct dumpio_info *info, const struct
                         "%" PRIu64 " page frames of %u bytes are more than 64 bits can address",
                         d->max_pfn, d->head.block_size);
     info->end_addr = d->base + (d->max_pfn << d->shift);
+    if (d->salvage && d->n_parts == 1 && !d->parts[0].sub.split)
+        rc = dio_kdump_mend(d, err);
+    if (rc)
+        return rc;
     rc = dio_rank_init(&d->rank, &d->stored, err);
-    return rc ? rc : look_for_cuts(d, info, env, err);
+    return rc ? rc : dio_kdump_check_tables(d, info, env, err);
 }
 
 /* ---- the page map ---------------------------------------------------------------------------- */
@@ -337,7 +332,7 @@ static uint64_t look_at(const struct scan *s, size_t i, enum look what)
     }
 }
 
-/* Have word *at. Looking for memory, *at first goes over what both bitmaps leave out of the file. */
+/* Have word *at. Looking for memory, *at first goes over what both bitmaps leave out. */
 static int scan_load(struct scan *s, uint64_t *at, enum look what, struct dumpio_error *err)
 {
     uint64_t word = *at, ram = word, stored = word;
@@ -394,7 +389,10 @@ static enum dumpio_kind kind_of(struct scan *s, uint64_t pfn, uint64_t *edge)
         return DUMPIO_EXCLUDED;
     if (pfn >= d->stored.have)
         return DUMPIO_LOST;
-    enum dumpio_kind kind = dio_kdump_part_of(d, pfn, edge) ? DUMPIO_PRESENT : DUMPIO_LOST;
+    bool lost = pfn >= d->lost_start && pfn < d->lost_end;
+    enum dumpio_kind kind = dio_kdump_part_of(d, pfn, edge) && !lost ? DUMPIO_PRESENT : DUMPIO_LOST;
+    if (pfn < d->lost_end && *edge > (lost ? d->lost_end : d->lost_start))
+        *edge = lost ? d->lost_end : d->lost_start;
     if (*edge > d->stored.have)
         *edge = d->stored.have;
     return kind;

@@ -6,6 +6,7 @@
  * dumps, which are another format.
  */
 #include "lkcd.h"
+#include "lkcd_salvage.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -75,16 +76,31 @@ static void lkcd_close(void *self)
     free(l);
 }
 
+/* The main header; for salvage, what the records tell where it is damaged. */
+static int read_head(struct dio_lkcd *l, const struct dumpio_env *env, struct dumpio_error *err)
+{
+    int rc = dio_lkcd_read_head(l->src, &l->head, env, err);
+    if (!rc || !l->salvage || rc == DUMPIO_E_NOMEM || rc == DUMPIO_E_CANCELLED)
+        return rc;
+    int guess = dio_lkcd_guess_head(l->src, &l->head, err);
+    if (guess)
+        return guess == DUMPIO_END ? rc : guess;
+    dio_salvage_found(l->salvage, DUMPIO_FOUND_DAMAGE, l->src, "lkcd", 0, l->head.data,
+                      "the headers are lost, and with them what they tell of machine and crash; "
+                      "pages of %u bytes are taken from the records", l->head.page_size);
+    return 0;
+}
+
 static int open_all(struct dio_lkcd *l, const struct dio_input *in, struct dio_model *model,
                     const struct dumpio_env *env, struct dumpio_error *err)
 {
     uint64_t end;
-    int rc = dio_lkcd_read_head(l->src, &l->head, env, err);
+    int rc = read_head(l, env, err);
     if (!rc)
         rc = dio_lkcd_describe(&l->head, in, model, err);
-    if (!rc)
+    if (!rc && !l->head.rebuilt)
         rc = dio_lkcd_read_asm(l->src, &l->head, model, &end, env, err);
-    if (!rc && l->head.version >= 8)
+    if (!rc && l->head.version >= 8 && !l->head.rebuilt)
         rc = read_carried(l, end, model, env, err);
     if (rc)
         return rc;
@@ -102,6 +118,7 @@ static int lkcd_open(void **self, const struct dio_input *in, struct dio_model *
     if (!l)
         return dio_nomem(err, "an LKCD dump");
     l->src = in->parts[0];
+    l->salvage = in->salvage;
     int rc = open_all(l, in, model, env, err);
     if (rc)
         lkcd_close(l);
@@ -111,6 +128,11 @@ static int lkcd_open(void **self, const struct dio_input *in, struct dio_model *
 }
 
 /* ---- the page map ---------------------------------------------------------------------------- */
+
+static enum dumpio_kind kind_of(const struct dio_entry *e)
+{
+    return e->extra & DIO_LKCD_LOST ? DUMPIO_LOST : DUMPIO_PRESENT;
+}
 
 static int lkcd_next_run(void *self, uint64_t addr, struct dumpio_run *run,
                          struct dumpio_error *err)
@@ -128,9 +150,9 @@ static int lkcd_next_run(void *self, uint64_t addr, struct dumpio_run *run,
         if (n && !block) {
             run->start = e[0].key > addr ? e[0].key : addr;
             run->end = e[0].key;
-            run->kind = DUMPIO_PRESENT;
+            run->kind = kind_of(&e[0]);
         }
-        for (; i < n && e[i].key == run->end; i++)
+        for (; i < n && e[i].key == run->end && kind_of(&e[i]) == run->kind; i++)
             run->end += unit;
         if (i < BLOCK)
             break;
@@ -154,6 +176,7 @@ static const struct dio_format_codec codecs[] = {
 const struct dio_format dio_format_lkcd = {
     .name = "lkcd",
     .title = "LKCD: reads versions 1 to 10, writes version 9",
+    .flags = DIO_FORMAT_SALVAGES,
     .probe = lkcd_probe,
     .open = lkcd_open,
     .close = lkcd_close,

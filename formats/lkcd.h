@@ -63,6 +63,7 @@ struct dio_lkcd_head {
     bool has_regs;
     uint8_t regs[DIO_LKCD_V1_REGS];
     uint64_t data;           /* file offset of the first record */
+    bool rebuilt;            /* from the records: only order, page_size, compress, data are known */
 };
 
 /* Decode and check. Errors: DUMPIO_E_TRUNCATED, _CORRUPT, _UNSUPPORTED, _IO. */
@@ -105,7 +106,9 @@ void dio_lkcd_put_asm(uint8_t *out, size_t size, const struct dumpio_info *info,
 
 struct dio_lkcd {
     struct dio_bytes *src;
+    struct dio_salvage *salvage;   /* NULL: the chain of records ends where it breaks */
     struct dio_lkcd_head head;
+    uint64_t searched;             /* bytes looked through for records behind damage */
     const struct dio_codec *codec; /* of COMPRESSED records; NULL: see why */
     char why[80];                  /* reason that such pages are lost */
     struct dio_index *index;       /* physical address -> offset of payload, size | flags << 32 */

@@ -5,6 +5,7 @@
  * Not handled: decoding, which is the core's.
  */
 #include "lkcd.h"
+#include "lkcd_salvage.h"
 
 #define GAP_MAX 4096u        /* bytes read for nothing between two payloads */
 #define READ_MAX (1u << 20)  /* bytes per read */
@@ -22,7 +23,7 @@ static uint32_t size_of(const struct dio_entry *e)
 
 static uint32_t flags_of(const struct dio_entry *e)
 {
-    return (uint32_t)(e->extra >> 32);
+    return (uint32_t)(e->extra >> 32) & 0xff;
 }
 
 static const char *keep(struct dio_batch *batch, const char *text)
@@ -57,13 +58,15 @@ static int read_group(const struct dio_lkcd *l, struct piece *p, size_t n,
     if (!buf)
         return dio_nomem(err, "a batch");
     int rc = dio_read_some(l->src, start, buf, len, &got, &e);
-    if (rc == DUMPIO_E_IO && n > 1) {
+    bool bad = rc == DUMPIO_E_IO || (l->salvage && rc && rc != DUMPIO_E_NOMEM &&
+                                     rc != DUMPIO_E_CANCELLED);
+    if (bad && n > 1) {
         rc = 0;
         for (size_t i = 0; i < n && !rc; i++)
             rc = read_group(l, p + i, 1, batch, err);
         return rc;
     }
-    if (rc == DUMPIO_E_IO) {
+    if (bad) {
         p[0].why = keep(batch, e.message);
         return 0;
     }
@@ -89,6 +92,9 @@ static int add_page(const struct dio_lkcd *l, const struct piece *p, struct dio_
     uint32_t size = size_of(e), unit = l->head.page_size;
     unsigned long long at = (unsigned long long)(e->value - DIO_LKCD_RECORD);
     bool raw = flags_of(e) & DIO_LKCD_RAW;
+    if (e->extra & DIO_LKCD_LOST)
+        return dio_batch_add_lost(batch, e->key, "its page record is damaged, at 0x%llx or behind",
+                                  (unsigned long long)e->value);
     if (!p->data)
         return dio_batch_add_lost(batch, e->key, "page record at 0x%llx: %s", at, p->why);
     if (raw && size && size != unit)

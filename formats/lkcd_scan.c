@@ -5,6 +5,7 @@
  * Not handled: the 32-byte records of debugging kernels; the page index of MCLX, which repeats.
  */
 #include "lkcd.h"
+#include "lkcd_salvage.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +14,8 @@
 #define FAR_PAYLOAD (16u << 10) /* payloads from here on are skipped, not read through */
 #define NEAR_WINDOW 4096u       /* bytes read at once then */
 #define KNOWN_FLAGS 0xc000ffffu
+
+#define BAD_RECORD 2 /* from a visitor */
 
 struct record {
     uint64_t at;       /* file offset of its header */
@@ -31,6 +34,7 @@ enum chain_end {
 struct chain {
     struct dio_bytes *src;
     const struct dio_lkcd_head *head;
+    bool around;       /* what cannot be read is no error; it is no record either */
     uint8_t *buf;
     size_t room;       /* bytes at buf */
     uint64_t at;       /* file offset of buf[0] */
@@ -39,7 +43,9 @@ struct chain {
     enum chain_end end;
     uint64_t end_at;   /* file offset of the record that ended it */
     char why[160];     /* LOST: the reason */
-    /* Nonzero ends the walk. */
+    uint64_t last_at;  /* file offset of the last record that was visited */
+    uint64_t visited;
+    /* Nonzero ends the walk; BAD_RECORD: as damage. */
     int (*visit)(void *ctx, const struct record *r, struct dumpio_error *err);
     void *ctx;
 };
@@ -50,7 +56,9 @@ struct chain {
 static int peek(struct chain *c, uint64_t off, const uint8_t **p, struct dumpio_error *err)
 {
     if (off < c->at || off - c->at > c->len || c->len - (size_t)(off - c->at) < DIO_LKCD_RECORD) {
-        int rc = dio_read_some(c->src, off, c->buf, c->want, &c->len, err);
+        int rc = c->around
+                     ? dio_read_around(c->src, off, c->buf, c->want, &c->len, 0, NULL, err)
+                     : dio_read_some(c->src, off, c->buf, c->want, &c->len, err);
         if (rc == DUMPIO_E_IO) /* a bad place near by: this header may be readable */
             rc = dio_read_some(c->src, off, c->buf, DIO_LKCD_RECORD, &c->len, err);
         if (rc)
@@ -94,13 +102,14 @@ static bool is_last(struct chain *c, const struct record *r)
     return false;
 }
 
-static int walk(struct chain *c, struct dumpio_error *err)
+/* From the record at `start` on. */
+static int walk(struct chain *c, uint64_t start, struct dumpio_error *err)
 {
     struct dumpio_error e = {0};
     struct record r;
     const uint8_t *p;
     c->want = c->room;
-    for (uint64_t off = c->head->data;; off += DIO_LKCD_RECORD + r.size) {
+    for (uint64_t off = start;; off += DIO_LKCD_RECORD + r.size) {
         if (off >= c->src->size) {
             stop(c, NO_END, off);
             return 0;
@@ -124,8 +133,16 @@ static int walk(struct chain *c, struct dumpio_error *err)
         if (is_last(c, &r))
             return 0;
         rc = c->visit(c->ctx, &r, err);
+        if (rc == BAD_RECORD) {
+            snprintf(c->why, sizeof c->why, "impossible address 0x%llx",
+                     (unsigned long long)r.address);
+            stop(c, LOST, off);
+            return 0;
+        }
         if (rc)
             return rc;
+        c->last_at = off;
+        c->visited++;
         if (r.size > c->src->size - off - DIO_LKCD_RECORD) {
             stop(c, CUT, off);
             return 0;
@@ -145,6 +162,9 @@ struct indexing {
     uint64_t bad;         /* records whose address cannot be right */
     struct record first_bad;
     struct record duplicate; /* find_duplicate: the first one */
+    uint64_t last;        /* address of the page indexed last; valid when pages is not 0 */
+    struct dio_lkcd_damage *damage; /* salvage */
+    size_t n_damage, cap_damage;
 };
 
 /* Physical address of the record's page; false when it cannot be one. */
@@ -174,12 +194,19 @@ static int index_record(void *ctx, const struct record *r, struct dumpio_error *
     if (r->flags & DIO_LKCD_NOT_USED)
         return 0;
     if (!physical(x, r, &address)) {
+        if (x->l->salvage)
+            return BAD_RECORD;
         if (!x->bad++)
             x->first_bad = *r;
         return 0;
     }
     if (!x->pages++ || address > x->top)
         x->top = address;
+    x->last = address;
+    if (x->n_damage && !x->damage[x->n_damage - 1].has_after) {
+        x->damage[x->n_damage - 1].has_after = true;
+        x->damage[x->n_damage - 1].after = address;
+    }
     struct dio_entry e = {address, r->at + DIO_LKCD_RECORD,
                           r->size | (uint64_t)(r->flags & 0xff) << 32};
     return dio_index_add(x->l->index, &e, err);
@@ -200,6 +227,54 @@ static int find_duplicate(void *ctx, const struct record *r, struct dumpio_error
     x->duplicate = *r;
     x->duplicate.address = address;
     return DUMPIO_END;
+}
+
+/* ---- salvage --------------------------------------------------------------------------------- */
+
+static int note_damage(struct indexing *x, uint64_t start, uint64_t end, struct dumpio_error *err)
+{
+    if (x->n_damage == x->cap_damage) {
+        size_t cap = x->cap_damage ? x->cap_damage * 2 : 16;
+        struct dio_lkcd_damage *v = realloc(x->damage, cap * sizeof *v);
+        if (!v)
+            return dio_nomem(err, "damaged page records");
+        x->damage = v;
+        x->cap_damage = cap;
+    }
+    x->damage[x->n_damage++] = (struct dio_lkcd_damage){
+        .start = start, .end = end, .before = x->last, .has_before = x->pages != 0};
+    return 0;
+}
+
+/* As walk, but going on behind damage where a record is found again. */
+static int walk_around(struct chain *c, struct indexing *x, struct dumpio_error *err)
+{
+    uint64_t at = c->head->data;
+    for (;;) {
+        uint64_t visited = c->visited, found;
+        int rc = walk(c, at, err);
+        if (rc || c->end != LOST)
+            return rc;
+        uint64_t from = c->visited ? c->last_at + DIO_LKCD_RECORD : c->head->data;
+        if (visited == c->visited && from <= at)
+            from = at + 1;
+        rc = dio_lkcd_resync(x->l, x->base, from, &found, err);
+        if (rc < 0)
+            return rc;
+        at = rc ? c->src->size : found;
+        uint64_t start = c->end_at < at ? c->end_at : c->last_at;
+        int noted = note_damage(x, start, at, err);
+        if (noted || rc)
+            return noted; /* nothing follows: c->end stays LOST */
+    }
+}
+
+static int mark_damage(struct indexing *x, struct dumpio_error *err)
+{
+    int rc = 0;
+    for (size_t i = 0; i < x->n_damage && !rc; i++)
+        rc = dio_lkcd_mark_lost(x->l, &x->damage[i], err);
+    return rc;
 }
 
 /* ---- telling --------------------------------------------------------------------------------- */
@@ -234,7 +309,7 @@ static int tell_duplicates(struct chain *c, struct indexing *x, uint64_t dropped
                            const struct dumpio_env *env, struct dumpio_error *err)
 {
     c->visit = find_duplicate;
-    int rc = walk(c, err);
+    int rc = walk(c, c->head->data, err);
     if (rc < 0)
         return rc;
     dio_note(env, DUMPIO_WARNING, "%llu pages are stored more than once, the first record counts; "
@@ -247,7 +322,8 @@ int dio_lkcd_scan(struct dio_lkcd *l, struct dumpio_info *info, const struct dum
                   struct dumpio_error *err)
 {
     struct indexing x = {.l = l};
-    struct chain c = {.src = l->src, .head = &l->head, .visit = index_record, .ctx = &x};
+    struct chain c = {.src = l->src, .head = &l->head, .around = l->salvage != NULL,
+                      .visit = index_record, .ctx = &x};
     uint64_t dropped = 0;
     c.room = l->src->size < WINDOW ? (size_t)l->src->size : WINDOW;
     c.buf = malloc(c.room);
@@ -255,15 +331,18 @@ int dio_lkcd_scan(struct dio_lkcd *l, struct dumpio_info *info, const struct dum
         return dio_nomem(err, "page records");
     int rc = dio_index_new(&l->index, 0, env, err);
     if (!rc)
-        rc = walk(&c, err);
+        rc = l->salvage ? walk_around(&c, &x, err) : walk(&c, l->head.data, err);
+    if (!rc)
+        rc = mark_damage(&x, err); /* last: of equal addresses the first counts */
     if (!rc)
         rc = dio_index_seal(l->index, DIO_KEEP_FIRST, &dropped, err);
     if (!rc) {
         tell_end(&c, &x, info, env);
         info->end_addr = x.pages ? x.top + l->head.page_size : 0;
     }
-    if (!rc && dropped)
+    if (!rc && dropped && !l->salvage) /* then, pages that may be lost count as well */
         rc = tell_duplicates(&c, &x, dropped, env, err);
     free(c.buf);
+    free(x.damage);
     return rc;
 }

@@ -22,7 +22,7 @@ struct job {
     struct dio_window window;
     struct dio_batch *in; /* what `out` borrows from, if it does */
     struct dio_batch *out;
-    uint64_t passed;
+    uint64_t passed, unproved;
     struct dio_image_part part;
 };
 
@@ -61,6 +61,7 @@ static int job_work(void *ctx, void *worker, void *job, struct dumpio_error *err
                                   fetched ? j->in : w->in, j->out, &j->passed, err);
     if (!rc && w->hash)
         rc = dio_image_part_end(&j->part, c->image, j->window.split, w->hash, err);
+    j->unproved = w->transcoder.unproved;
     if (w->transcoder.borrowed && !fetched) {
         struct dio_batch *in = w->in;
         w->in = j->in;
@@ -76,6 +77,8 @@ static void tell_lost(struct dio_conversion *c)
     if (c->lost_notes++ < LOST_NOTES_MAX)
         dio_note(c->env, DUMPIO_WARNING, "lost: 0x%llx-0x%llx: %s",
                  (unsigned long long)c->lost.start, (unsigned long long)c->lost.end, c->lost_why);
+    if (c->options->lost)
+        c->options->lost(c->env ? c->env->user : NULL, &c->lost, c->lost_why);
     c->lost.start = c->lost.end = 0;
 }
 
@@ -88,7 +91,7 @@ static int count_lost(struct dio_conversion *c, uint64_t start, uint64_t end, co
                         (unsigned long long)start, why);
     if (c->lost.end != start || c->lost.start == c->lost.end) {
         tell_lost(c);
-        c->lost.start = start;
+        c->lost = (struct dumpio_run){start, end, DUMPIO_LOST};
         snprintf(c->lost_why, sizeof c->lost_why, "%.199s", why);
     }
     c->lost.end = end;
@@ -126,6 +129,7 @@ static int job_place(void *ctx, void *job, struct dumpio_error *err)
             c->result.pages++;
     }
     c->result.passed_pages += j->passed;
+    c->result.unproved_pages += c->dump->salvage ? j->unproved : 0;
     if (!rc)
         rc = c->target->place(c->writer, j->out, err);
     for (size_t i = 0; i < n && !rc; i++)

@@ -84,6 +84,7 @@ static int choose_codec(struct dio_conversion *c, struct dumpio_error *err)
         .codec = codec,
         .level = codec && level == DUMPIO_LEVEL_DEFAULT ? codec->level_default : level,
         .pass_through = level == DUMPIO_LEVEL_DEFAULT,
+        .check = c->dump->salvage != NULL,
         .redact = c->options->filter && c->options->filter->redact,
         .partials = c->plan.partials,
         .n_partials = c->plan.n_partials,

@@ -217,7 +217,7 @@ static int open_encrypted(struct dio_bytes **out, const char *path, struct outsi
         return rc;
     b = in.bytes;
     if (!b)
-        rc = dio_spool(&b, in.fd, NULL, 0, env, err);
+        rc = dio_spool(&b, in.fd, NULL, 0, false, env, err);
     if (rc)
         return rc;
     rc = dio_read_some(b, 0, head, sizeof head, &n, err);

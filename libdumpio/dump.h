@@ -31,6 +31,7 @@ struct dumpio_dump {
     struct dio_page_cache *cache;
     struct dio_mem mem;
     int explored;
+    struct dio_salvage *salvage; /* NULL: not asked for */
     struct dio_kernel *kernel; /* NULL: not looked for, or not to be had (why: kernel_error) */
     struct dumpio_error kernel_error;
 };

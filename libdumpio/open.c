@@ -8,6 +8,7 @@
 #include "model_core.h"
 #include "pieces.h"
 #include "plug/decode.h"
+#include "salvage.h"
 #include "stack.h"
 
 #include <stdio.h>
@@ -25,21 +26,23 @@ const struct dio_format *dio_format_by_name(const char *name)
 }
 
 /* Up to DIO_PROBE_SIZE bytes of the source's start. */
-static int read_head(struct dio_bytes *b, uint8_t *head, size_t *n, struct dumpio_error *err)
+static int read_head(const struct dumpio_dump *d, struct dio_bytes *b, uint8_t *head, size_t *n,
+                     struct dumpio_error *err)
 {
-    return dio_read_some(b, 0, head, DIO_PROBE_SIZE, n, err);
+    return d->salvage ? dio_read_around(b, 0, head, DIO_PROBE_SIZE, n, 0, NULL, err)
+                      : dio_read_some(b, 0, head, DIO_PROBE_SIZE, n, err);
 }
 
 /* A stream goes to a temporary file as it is; a flattened one is undone on the way. */
-static int open_stream(struct dio_bytes **out, int fd, uint8_t *head,
-                       const struct dumpio_env *env, bool *flat, struct dumpio_error *err)
+static int open_stream(struct dio_bytes **out, int fd, uint8_t *head, const struct dumpio_dump *d,
+                       bool *flat, struct dumpio_error *err)
 {
     size_t n;
-    struct dio_ticker ticker = {.env = env};
+    struct dio_ticker ticker = {.env = &d->env};
     int rc = dio_stream_read(fd, head, DIO_PROBE_SIZE, &n, &ticker, err);
-    *flat = !rc && dio_flat_probe(head, n);
+    *flat = !rc && !d->salvage && dio_flat_probe(head, n);
     if (!rc)
-        rc = dio_spool(out, fd, head, n, env, err);
+        rc = dio_spool(out, fd, head, n, *flat, &d->env, err);
     else
         close(fd);
     if (!rc && (*out)->truncated) {
@@ -69,21 +72,22 @@ static int open_source(struct dumpio_dump *d, const char *path, bool alone, uint
         return rc;
     if (in.bytes)
         *out = in.bytes;
-    else if (alone && dio_stream_wanted(d))
+    else if (alone && !d->salvage && dio_stream_wanted(d))
         rc = dio_stream_begin(d, in.fd, err);
     else if (d->options.no_spool)
         rc = no_spool(in.fd, err);
     else
-        rc = open_stream(out, in.fd, head, &d->env, flat, err);
+        rc = open_stream(out, in.fd, head, d, flat, err);
     d->n_parts += !rc;
     return rc;
 }
 
 /* Does the file begin like something known, a container or a dump? */
-static int is_recognised(struct dio_bytes *b, uint8_t *head, bool *yes, struct dumpio_error *err)
+static int is_recognised(const struct dumpio_dump *d, struct dio_bytes *b, uint8_t *head, bool *yes,
+                         struct dumpio_error *err)
 {
     size_t n;
-    int rc = read_head(b, head, &n, err);
+    int rc = read_head(d, b, head, &n, err);
     *yes = !rc && dio_stack_knows(head, n);
     for (size_t i = 0; !rc && !*yes && dio_formats[i]; i++)
         *yes = dio_formats[i]->probe && !(dio_formats[i]->flags & DIO_FORMAT_ON_REQUEST) &&
@@ -99,7 +103,7 @@ static int join_pieces(struct dumpio_dump *d, uint8_t *head, struct dumpio_error
     size_t first = 0, known = 0;
     for (size_t i = 0; i < d->n_parts; i++) {
         bool yes;
-        int rc = is_recognised(d->parts[i], head, &yes, err);
+        int rc = is_recognised(d, d->parts[i], head, &yes, err);
         if (rc)
             return rc;
         if (yes && !known++)
@@ -166,7 +170,8 @@ static int choose_format(struct dumpio_dump *d, const uint8_t *head, size_t n,
     if (!d->format || !d->format->open)
         return dio_fail(err, DUMPIO_E_ARG, DUMPIO_NO_OFFSET, "%s is no format that can be read",
                         from);
-    if (!(d->format->flags & DIO_FORMAT_ON_REQUEST) && !d->format->probe(head, n))
+    if (!(d->format->flags & DIO_FORMAT_ON_REQUEST) && !d->format->probe(head, n) &&
+        !(d->salvage && d->format->flags & DIO_FORMAT_SALVAGES))
         return dio_fail(err, DUMPIO_E_FORMAT, 0, "%s is not in %s format", d->parts[0]->name,
                         from);
     return 0;
@@ -185,6 +190,12 @@ static int check_model(const struct dumpio_dump *d, struct dumpio_error *err)
 
 static int open_format(struct dumpio_dump *d, struct dumpio_error *err)
 {
+    if (d->model)
+        dio_model_free(d->model);
+    d->model = NULL;
+    int rc = dio_model_new(&d->model, err);
+    if (rc)
+        return rc;
     struct dumpio_info *i = dio_model_info(d->model);
     i->format = d->format->name;
     i->containers = d->containers;
@@ -196,8 +207,8 @@ static int open_format(struct dumpio_dump *d, struct dumpio_error *err)
     if (d->parts[0]->forward && !(d->format->flags & DIO_FORMAT_FORWARD))
         return dio_fail(err, DUMPIO_E_UNSUPPORTED, DUMPIO_NO_OFFSET, "%s is not read in order",
                         d->format->name);
-    struct dio_input in = {d->parts, d->n_parts, &d->options};
-    int rc = d->format->open(&d->self, &in, d->model, &d->env, err);
+    struct dio_input in = {d->parts, d->n_parts, &d->options, d->salvage};
+    rc = d->format->open(&d->self, &in, d->model, &d->env, err);
     if (rc)
         return dio_context(err, rc, "%s", d->parts[0]->name);
     dio_model_complete(d->model, &d->env);
@@ -248,6 +259,32 @@ static uint64_t unpacked_max(const struct dumpio_dump *d, uint64_t size)
     return size * times > UNPACKED_FREE ? size * times : UNPACKED_FREE;
 }
 
+/* What stands around b, undone; for salvage also where it does not begin as it should. */
+static int undo_around(struct dumpio_dump *d, struct dio_bytes **b, uint8_t *head,
+                           const struct dio_layer_options *o, char names[DIO_STACK_NAMES],
+                           struct dumpio_error *err)
+{
+    bool known;
+    int rc = dio_stack_open(b, head, o, &d->env, names, err);
+    while (!rc && d->salvage && !d->options.from) {
+        char inside[DIO_STACK_NAMES];
+        rc = is_recognised(d, *b, head, &known, err);
+        if (rc || known)
+            break;
+        rc = dio_salvage_container(b, o, &d->env, names, err);
+        if (rc == DUMPIO_END)
+            return 0;
+        if (!rc)
+            rc = dio_stack_open(b, head, o, &d->env, inside, err);
+        size_t len = strlen(names), more = rc ? 0 : strlen(inside);
+        if (more && len + 1 + more < DIO_STACK_NAMES) {
+            names[len] = ' ';
+            memcpy(names + len + 1, inside, more + 1);
+        }
+    }
+    return rc;
+}
+
 /* All files, joined where they are pieces of one. */
 static int open_sources(struct dumpio_dump *d, const char *const *paths, size_t n, uint8_t *head,
                       struct dumpio_error *err)
@@ -271,13 +308,14 @@ static int open_sources(struct dumpio_dump *d, const char *const *paths, size_t 
 
 static int undo_containers(struct dumpio_dump *d, uint8_t *head, struct dumpio_error *err)
 {
-    struct dio_layer_options o = {.keys = dio_keys_inside(d->options.keys)};
+    struct dio_layer_options o = {.keys = dio_keys_inside(d->options.keys),
+                                  .salvage = d->salvage};
     int rc = 0;
     for (size_t i = 0; i < d->n_parts && !rc; i++) {
         char names[DIO_STACK_NAMES];
         o.max_unpacked = unpacked_max(d, d->parts[i]->size);
-        rc = dio_stack_open(&d->parts[i], head, &o, &d->env, names, err);
-        if (!i)
+        rc = undo_around(d, &d->parts[i], head, &o, names, err);
+        if (!rc && !i)
             memcpy(d->containers, names, sizeof names);
     }
     if (d->unwrapped && !*d->containers)
@@ -291,17 +329,17 @@ static int open_inside(struct dumpio_dump *d, uint8_t *head, struct dumpio_error
     size_t len;
     int rc = undo_containers(d, head, err);
     if (!rc)
-        rc = read_head(d->parts[0], head, &len, err);
+        rc = read_head(d, d->parts[0], head, &len, err);
     if (!rc)
         rc = choose_format(d, head, len, err);
+    if (!rc)
+        rc = open_format(d, err);
+    else if (rc == DUMPIO_E_FORMAT && d->salvage && !d->options.from)
+        rc = dio_salvage_format(d, open_format, err);
     if (rc == DUMPIO_E_FORMAT && d->parts[0]->truncated)
         rc = dio_fail(err, DUMPIO_E_TRUNCATED, DUMPIO_NO_OFFSET,
                       "%s: the flattened stream ended before its end marker, and before the start "
                       "of the dump in it", d->parts[0]->name);
-    if (!rc)
-        rc = dio_model_new(&d->model, err);
-    if (!rc)
-        rc = open_format(d, err);
     if (!rc) {
         d->cache = dio_page_cache_new(d);
         d->mem = (struct dio_mem){d, mem_read, mem_next_run, d->info, mem_new_reader,
@@ -341,7 +379,10 @@ int dumpio_open(struct dumpio_dump **out, const char *const *paths, size_t n,
             d->env = *env;
         if (options)
             d->options = *options;
-        rc = open_all(d, paths, n, head, err);
+        if (d->options.salvage)
+            d->salvage = dio_salvage_new();
+        rc = d->options.salvage && !d->salvage ? dio_nomem(err, "findings")
+                                               : open_all(d, paths, n, head, err);
     }
     free(head);
     if (rc)
@@ -365,6 +406,7 @@ void dumpio_close(struct dumpio_dump *d)
         dio_bytes_close(d->parts[i]);
     dio_stream_free(d);
     free(d->parts);
+    dio_salvage_free(d->salvage);
     free(d);
 }
 

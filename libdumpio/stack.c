@@ -6,6 +6,7 @@
 #include "layers/layers.h"
 #include "plug/format.h"
 #include "plug/keys.h"
+#include "plug/salvage.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -42,7 +43,8 @@ int dio_stack_open(struct dio_bytes **b, uint8_t *head, const struct dio_layer_o
     for (unsigned depth = 0;; depth++) {
         size_t n, len = strlen(names);
         struct dio_bytes *inside;
-        int rc = dio_read_some(*b, 0, head, DIO_PROBE_SIZE, &n, err);
+        int rc = o->salvage ? dio_read_around(*b, 0, head, DIO_PROBE_SIZE, &n, 0, NULL, err)
+                            : dio_read_some(*b, 0, head, DIO_PROBE_SIZE, &n, err);
         if (rc)
             return rc;
         const struct dio_layer *l = recognise(head, n);

@@ -162,7 +162,7 @@ static int packed_page(const struct dio_transcode *what, struct dio_transcoder *
                        struct dumpio_error *err)
 {
     bool passes = what->pass_through && in->codec == what->codec;
-    if (passes && !t->leaf) {
+    if (passes && !t->leaf && !what->check) {
         ++*passed;
         return pass(what, t, in, NULL, out, err);
     }
@@ -193,8 +193,10 @@ static int same_unit(const struct dio_transcode *what, struct dio_transcoder *t,
         return add_lost(out, in->addr, "in the page map, but not stored", err);
     if (in->kind == DIO_ZERO)
         return add_zero(what, t, in->addr, out, err);
-    if (!in->codec)
+    if (!in->codec) {
+        t->unproved++;
         return emit(what, t, in->addr, in->data, IN_INPUT, out, err);
+    }
     return packed_page(what, t, in, out, passed, err);
 }
 
@@ -256,6 +258,7 @@ static int image_add(const struct dio_transcode *what, struct dio_transcoder *t,
         }
         uint64_t a = in->addr > m->start ? in->addr : m->start, b = end < m->end ? end : m->end;
         memcpy(m->mem + (a - m->start), t->plain + (a - in->addr), (size_t)(b - a));
+        t->unproved += in->codec ? 0 : (b - a) / what->unit;
     }
     image_mark(m, what->unit, in->addr, end, DIO_DATA, NULL);
     return 0;
@@ -384,6 +387,7 @@ int dio_transcode_window(const struct dio_transcode *what, struct dio_transcoder
         dio_batch_reset(in);
     dio_batch_reset(out);
     t->borrowed = false;
+    t->unproved = 0;
     for (size_t i = 0; i < window->n; i++) {
         int rc = 0;
         if (window->pieces[i].kind == DUMPIO_EXCLUDED && what->redact)

@@ -16,6 +16,7 @@ struct dio_transcode {
     int level;
     bool redact;                   /* EXCLUDED pieces become zero pages */
     bool pass_through;             /* pages packed with `codec` already are taken as they are */
+    bool check;                    /* these, too, are decoded, and LOST if they cannot */
     const struct dio_share_key *share; /* payloads get tags; NULL = they do not */
     const struct dumpio_partial *partials; /* for leaves: pages of the output not held whole */
     uint32_t n_partials;
@@ -29,6 +30,7 @@ struct dio_transcoder {
     uint8_t *plain;          /* DIO_SPAN_MAX + a unit, when units differ; one unit otherwise */
     struct dio_leaf *leaf;   /* NULL, or told of all output pages; started by the caller. Then
                                 pages that pass through are decoded too, and LOST if they cannot */
+    uint64_t unproved;       /* DATA pages of the output's unit that came plain, in the window */
     bool borrowed;           /* output pages of the window at hand point into its input pages */
 };
 

@@ -74,6 +74,8 @@ dumpio_script(golden "sanitize" golden/golden.py --model=$<TARGET_FILE:golden_mo
 dumpio_script(golden_huge "" golden/golden.py --model=$<TARGET_FILE:golden_model> --huge)
 dumpio_script(robust_damage "sanitize" robust/truncate.py --driver=$<TARGET_FILE:robust_driver>
               ${sample})
+dumpio_script(robust_salvage "sanitize" robust/salvage.py --cuts=3)
+dumpio_script(robust_salvage_real "full" robust/salvage.py --full)
 dumpio_program(robust_faults robust/faults.c)
 foreach(symbol malloc calloc realloc aligned_alloc dio_file_open dio_file_create)
   target_link_options(robust_faults PRIVATE -Wl,--wrap=${symbol})

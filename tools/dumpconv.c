@@ -5,10 +5,12 @@
 #include "common/json.h"
 #include "common/output.h"
 #include "common/provenance.h"
+#include "common/salvage.h"
 #include "common/sandbox.h"
 #include "common/split.h"
 #include "tools.h"
 
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +19,8 @@ enum { LIST = 400 };
 
 static const struct opt options[] = {
     {LIST, "list", NULL, "list formats and their codecs, the default first"},
+    SALVAGE_OPTION,
+    SALVAGE_REPORT_OPTION,
     {0, NULL, NULL, NULL},
 };
 
@@ -46,6 +50,7 @@ struct request {
     char from[64];
     char options[512]; /* as given, for the manifest */
     bool list;
+    struct salvage salvage;
 };
 
 /* "lkcd2elf[:codec]"; false when it is no such word. */
@@ -70,6 +75,8 @@ static int own_option(struct request *r, int id, const char *arg)
         return -1;
     }
     int code = output_option(&r->ui, &r->out, id, arg);
+    if (code == -2)
+        code = salvage_option(&r->ui, &r->salvage, id, arg);
     if (code == -2)
         code = split_option(&r->ui, &r->split, id, arg);
     return code != -2 ? code : ui_option(&r->ui, id, arg);
@@ -107,6 +114,12 @@ static void print_result(struct request *r, const struct dumpio_convert_result *
                    ui_size(c->out_bytes));
 }
 
+static void lost(void *user, const struct dumpio_run *run, const char *why)
+{
+    struct request *r = (struct request *)(void *)((char *)user - offsetof(struct request, ui));
+    salvage_keep(&r->salvage, run, why);
+}
+
 static int convert(struct request *r, struct dumpio_dump *d, const char *path)
 {
     struct dumpio_error err = {0};
@@ -118,6 +131,8 @@ static int convert(struct request *r, struct dumpio_dump *d, const char *path)
     provenance_tool(&lines, "dumpconv", r->options);
     provenance_input(&lines, dumpio_get_info(d));
     char *provenance = lines_end(&lines);
+    if (r->ui.open.salvage)
+        r->out.convert.lost = lost;
     r->out.manifest.provenance = provenance; /* for a manifest, where one is asked for */
     if (split_wanted(&r->split))
         r->out.convert.manifest = &r->out.manifest; /* parts have one always */
@@ -129,7 +144,8 @@ static int convert(struct request *r, struct dumpio_dump *d, const char *path)
     if (rc)
         return ui_error(&r->ui, &err);
     print_result(r, &result, path);
-    return output_missing(&r->ui, &result, path);
+    code = output_missing(&r->ui, &result, path);
+    return r->ui.open.salvage ? salvage_report(&r->ui, &r->salvage, d, &result, code) : code;
 }
 
 /* ---- --list --------------------------------------------------------------------------------- */
@@ -181,6 +197,25 @@ static int list_formats(struct request *r)
     return ui_finish_stdout(&r->ui, EXIT_WHOLE);
 }
 
+/* Open and convert, confined to what that needs. */
+static int run(struct request *r, const char *const *paths, size_t n, const char *path)
+{
+    const struct sandbox s = {.inputs = paths, .n_inputs = n, .beside = n > 1, .output = path,
+                              .report = r->salvage.path,
+                              .crypto = output_uses_crypto(&r->out) || split_wanted(&r->split)};
+    sandbox_enter(&r->ui, &s);
+    bool once = !r->out.convert.ram_only && r->split.by != DUMPIO_SPLIT_MEMORY;
+    ui_forward(&r->ui, once ? r->out.convert.format : NULL);
+
+    struct dumpio_dump *d = NULL;
+    struct dumpio_error err = {0};
+    if (dumpio_open(&d, paths, n, &r->ui.open, &r->ui.env, &err))
+        return ui_error(&r->ui, &err);
+    int code = convert(r, d, path);
+    dumpio_close(d);
+    return code;
+}
+
 static int dumpconv_main(int argc, char **argv)
 {
     struct request r = {.out.convert.level = DUMPIO_LEVEL_DEFAULT};
@@ -212,20 +247,8 @@ static int dumpconv_main(int argc, char **argv)
     if (!r.ui.open.from && !strcmp(r.from, "raw"))
         r.ui.open.from = "raw";
     r.out.convert.force = r.ui.force;
-
-    const struct sandbox s = {.inputs = (const char *const *)operands, .n_inputs = (size_t)n,
-                              .beside = n > 1, .output = path,
-                              .crypto = output_uses_crypto(&r.out) || split_wanted(&r.split)};
-    sandbox_enter(&r.ui, &s);
-    bool once = !r.out.convert.ram_only && r.split.by != DUMPIO_SPLIT_MEMORY;
-    ui_forward(&r.ui, once ? r.out.convert.format : NULL);
-
-    struct dumpio_dump *d = NULL;
-    struct dumpio_error err = {0};
-    if (dumpio_open(&d, (const char *const *)operands, (size_t)n, &r.ui.open, &r.ui.env, &err))
-        return ui_error(&r.ui, &err);
-    code = convert(&r, d, path);
-    dumpio_close(d);
+    code = run(&r, (const char *const *)operands, (size_t)n, path);
+    salvage_free(&r.salvage);
     return ui_finish_stdout(&r.ui, code);
 }
 

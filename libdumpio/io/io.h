@@ -34,9 +34,10 @@ int dio_small_file(const char *path, size_t max, char **text, size_t *len,
 
 /*
  * Put a stream into an unlinked temporary file and give that as a source; `head` are bytes already
- * read from it. A flattened stream is unwrapped on the way. Takes fd in every case.
+ * read from it. With `unwrap`, it is a flattened stream, and undone on the way. Takes fd in every
+ * case.
  */
-int dio_spool(struct dio_bytes **out, int fd, const uint8_t *head, size_t head_len,
+int dio_spool(struct dio_bytes **out, int fd, const uint8_t *head, size_t head_len, bool unwrap,
               const struct dumpio_env *env, struct dumpio_error *err);
 
 /*

@@ -103,7 +103,7 @@ static int copy_plain(struct spool *s, struct stream *in, const uint8_t *head, s
     return rc;
 }
 
-int dio_spool(struct dio_bytes **out, int fd, const uint8_t *head, size_t head_len,
+int dio_spool(struct dio_bytes **out, int fd, const uint8_t *head, size_t head_len, bool unwrap,
               const struct dumpio_env *env, struct dumpio_error *err)
 {
     struct spool *s = calloc(1, sizeof *s);
@@ -125,7 +125,7 @@ int dio_spool(struct dio_bytes **out, int fd, const uint8_t *head, size_t head_l
     }
     dio_note(env, DUMPIO_NOTE, "the input is a stream, and is read at random: spooling it to a "
              "temporary file in %s (TMPDIR names another place)", dir);
-    if (dio_flat_probe(head, head_len))
+    if (unwrap)
         rc = dio_flat_unwrap(read_stream, &in, head, head_len, &s->to, &s->b.size,
                              &s->b.truncated, env, err);
     else
@@ -182,7 +182,7 @@ int dio_stream_spool(struct dio_bytes **b, const struct dumpio_env *env, struct 
     const uint8_t *head = dio_window_head(*b, &len, &ended);
     int fd = in->fd;
     in->fd = -1;
-    int rc = dio_spool(&spooled, fd, head, len, env, err);
+    int rc = dio_spool(&spooled, fd, head, len, dio_flat_probe(head, len), env, err);
     if (rc)
         return rc;
     dio_bytes_close(*b);

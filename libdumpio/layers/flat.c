@@ -6,6 +6,7 @@
  */
 #include "layers.h"
 #include "flat_overlap.h"
+#include "flat_salvage.h"
 #include "flat_segments.h"
 
 #include <stdbool.h>
@@ -25,6 +26,7 @@ struct flat {
     struct dio_bytes b;
     struct dio_bytes *below;
     struct dio_index *index; /* disjoint extents, see add_extent() */
+    bool gaps_lost;          /* what is in no extent may be lost, and is not zero */
 };
 
 static struct extent extent_of(const struct dio_entry *e)
@@ -179,6 +181,39 @@ static int build(struct flat *f, struct dio_bytes *below, const struct dumpio_en
     return rc;
 }
 
+/* Salvage: everything that can be found. */
+static int build_around(struct flat *f, struct dio_bytes *below, struct dio_salvage *salvage,
+                        const struct dumpio_env *env, struct dumpio_error *err)
+{
+    struct dio_flat_rescue r = {.salvage = salvage};
+    struct dio_index *starts = NULL, *more = NULL;
+    int rc = dio_index_new(&starts, 0, env, err);
+    if (!rc)
+        rc = dio_flat_scan_around(below, starts, &r, err);
+    if (!rc)
+        rc = dio_index_seal(starts, DIO_KEEP_ALL, NULL, err);
+    if (!rc)
+        rc = dio_index_new(&f->index, 0, env, err);
+    if (!rc)
+        rc = dio_flat_resolve(starts, f->index, err);
+    if (!rc)
+        rc = dio_index_seal(f->index, DIO_KEEP_ALL, NULL, err);
+    if (!rc)
+        rc = dio_flat_place_lost(f->index, &more, &r, env, err);
+    if (more) {
+        dio_index_free(f->index);
+        f->index = more;
+    }
+    if (!rc)
+        dio_flat_tell(&r, below);
+    f->b.size = r.size;
+    f->b.truncated = r.cut;
+    f->gaps_lost = dio_flat_gaps_lost(&r);
+    dio_index_free(starts);
+    dio_flat_rescue_free(&r);
+    return rc;
+}
+
 /* ---- reading at random ----------------------------------------------------------------------- */
 
 /* Where a read stands: bytes [at, end) of what is inside go to `to`. */
@@ -186,6 +221,7 @@ struct reading {
     struct flat *f;
     uint64_t at, end;
     uint8_t *to;
+    bool gap; /* some of it is in no segment */
 };
 
 static void advance(struct reading *r, uint64_t n)
@@ -200,6 +236,7 @@ static void zero_until(struct reading *r, uint64_t stop)
         stop = r->end;
     if (stop > r->at) {
         memset(r->to, 0, (size_t)(stop - r->at));
+        r->gap = true;
         advance(r, stop - r->at);
     }
 }
@@ -289,7 +326,7 @@ static int flat_read_at(struct dio_bytes *b, uint64_t off, void *buf, size_t len
         return 0;
     if (len > b->size - off)
         len = (size_t)(b->size - off);
-    struct reading r = {f, off, off + len, buf};
+    struct reading r = {f, off, off + len, buf, false};
     while (r.at < r.end) {
         struct dio_entry e[BATCH];
         size_t n;
@@ -304,6 +341,9 @@ static int flat_read_at(struct dio_bytes *b, uint64_t off, void *buf, size_t len
         if (n < BATCH)
             zero_until(&r, r.end);
     }
+    if (r.gap && f->gaps_lost)
+        return dio_fail(err, DUMPIO_E_LOST, off, "0x%llx: in no flattened segment that can be read",
+                        (unsigned long long)off);
     *got = len;
     return 0;
 }
@@ -315,6 +355,10 @@ static int flat_next_data(struct dio_bytes *b, uint64_t off, uint64_t *start, ui
     struct dio_entry e[BATCH];
     size_t n;
     *start = *end = b->size;
+    if (f->gaps_lost) {
+        *start = off < b->size ? off : b->size;
+        return 0;
+    }
     int rc = dio_index_range(f->index, off, e, BATCH, &n, err);
     if (rc || !n)
         return rc;
@@ -341,19 +385,19 @@ static void flat_close(struct dio_bytes *b)
 
 static const struct dio_bytes_ops flat_ops = {flat_read_at, flat_next_data, flat_close};
 
-int dio_flat_open(struct dio_bytes **out, struct dio_bytes *below, const struct dumpio_env *env,
-                  struct dumpio_error *err)
+int dio_flat_open(struct dio_bytes **out, struct dio_bytes *below, struct dio_salvage *salvage,
+                  const struct dumpio_env *env, struct dumpio_error *err)
 {
     struct flat *f = calloc(1, sizeof *f);
     uint8_t *head = malloc(DIO_FLAT_HEADER);
     size_t n = 0;
     int rc = f && head ? 0 : dio_nomem(err, "a flattened file");
-    if (!rc)
+    if (!rc && !salvage)
         rc = dio_read_some(below, 0, head, DIO_FLAT_HEADER, &n, err);
-    if (!rc)
+    if (!rc && !salvage)
         rc = dio_flat_check_header(head, n, env, err);
     if (!rc)
-        rc = build(f, below, env, err);
+        rc = salvage ? build_around(f, below, salvage, env, err) : build(f, below, env, err);
     free(head);
     if (rc) {
         if (f)
@@ -372,8 +416,7 @@ static int layer_open(struct dio_bytes **out, struct dio_bytes *below,
                       const struct dio_layer_options *o, const struct dumpio_env *env,
                       struct dumpio_error *err)
 {
-    (void)o;
-    return dio_flat_open(out, below, env, err);
+    return dio_flat_open(out, below, o ? o->salvage : NULL, env, err);
 }
 
 static int layer_probe(const uint8_t *head, size_t n)
@@ -381,5 +424,10 @@ static int layer_probe(const uint8_t *head, size_t n)
     return dio_flat_probe(head, n) ? 100 : 0;
 }
 
-const struct dio_layer dio_layer_flat = {"flattened", "", layer_probe, layer_open, NULL,
-                                         false, NULL};
+const struct dio_layer dio_layer_flat = {
+    .name = "flattened",
+    .suffix = "",
+    .probe = layer_probe,
+    .open = layer_open,
+    .find = dio_flat_find,
+};

@@ -11,15 +11,18 @@
 
 #define DIO_FLAT_HEADER 4096u /* bytes before the first segment */
 
+struct dio_salvage;
+
 /* Nonzero when the first n bytes of a file are those of a flattened stream. */
 int dio_flat_probe(const uint8_t *head, size_t n);
 
 /*
  * What is inside a flattened file, at random. Takes `below` on success only. A stream that ends
- * too early or goes wrong behind its first segment opens with (*out)->truncated set and a note.
+ * too early or goes wrong behind its first segment opens with (*out)->truncated set and a note;
+ * with `salvage`, it goes on behind damage, and what may be lost is DUMPIO_E_LOST when it is read.
  */
-int dio_flat_open(struct dio_bytes **out, struct dio_bytes *below, const struct dumpio_env *env,
-                  struct dumpio_error *err);
+int dio_flat_open(struct dio_bytes **out, struct dio_bytes *below, struct dio_salvage *salvage,
+                  const struct dumpio_env *env, struct dumpio_error *err);
 
 /*
  * Write what is inside a flattened stream to `to` (RANDOM; overlapping segments are written in

@@ -333,5 +333,12 @@ static int gzip_probe(const uint8_t *head, size_t n)
                : 0;
 }
 
-const struct dio_layer dio_layer_gzip = {"gzip", ".gz", gzip_probe, gzip_open, gzip_create,
-                                         true, gzip_open_forward};
+const struct dio_layer dio_layer_gzip = {
+    .name = "gzip",
+    .suffix = ".gz",
+    .probe = gzip_probe,
+    .open = gzip_open,
+    .create = gzip_create,
+    .packs = true,
+    .open_forward = gzip_open_forward,
+};

@@ -264,9 +264,21 @@ static void reader_free(void *ctx)
 static const struct dio_blocks_ops blocks_ops = {locate, new_worker, free_worker, expand,
                                                  reader_free};
 
-/* Feed the decoder from where it wants; its last word. */
-static int run_index(lzma_stream *s, struct dio_bytes *below, uint8_t *buf, lzma_ret *ret,
-                     struct dumpio_error *err)
+/* A stream's header says what its footer says: the first one, as it ought to be. */
+static bool header_of_footer(struct dio_bytes *below, uint8_t header[LZMA_STREAM_HEADER_SIZE])
+{
+    uint8_t foot[LZMA_STREAM_HEADER_SIZE];
+    lzma_stream_flags flags;
+    if (below->size < 2 * sizeof foot ||
+        dio_read_exact(below, below->size - sizeof foot, foot, sizeof foot, "xz footer", NULL))
+        return false;
+    return lzma_stream_footer_decode(&flags, foot) == LZMA_OK &&
+           lzma_stream_header_encode(&flags, header) == LZMA_OK;
+}
+
+/* Feed the decoder from where it wants; its last word. `header` (NULL allowed) begins the file. */
+static int run_index(lzma_stream *s, struct dio_bytes *below, const uint8_t *header, uint8_t *buf,
+                     lzma_ret *ret, struct dumpio_error *err)
 {
     uint64_t at = 0;
     *ret = LZMA_OK;
@@ -277,6 +289,8 @@ static int run_index(lzma_stream *s, struct dio_bytes *below, uint8_t *buf, lzma
             int rc = dio_read_some(below, at, buf, BUFFER, &s->avail_in, err);
             if (rc)
                 return rc;
+            if (header && !at && s->avail_in >= LZMA_STREAM_HEADER_SIZE)
+                memcpy(buf, header, LZMA_STREAM_HEADER_SIZE);
             s->next_in = buf;
             at += s->avail_in;
         }
@@ -286,14 +300,17 @@ static int run_index(lzma_stream *s, struct dio_bytes *below, uint8_t *buf, lzma
 }
 
 /* DUMPIO_END: there is none to be had. */
-static int read_index(struct reader *r, struct dio_bytes *below, struct dumpio_error *err)
+static int read_index(struct reader *r, struct dio_bytes *below, bool salvage,
+                      struct dumpio_error *err)
 {
     lzma_stream s = LZMA_STREAM_INIT;
     lzma_ret ret = LZMA_MEM_ERROR;
+    uint8_t header[LZMA_STREAM_HEADER_SIZE];
+    bool mended = salvage && header_of_footer(below, header);
     uint8_t *buf = malloc(BUFFER);
     int rc = 0;
     if (buf && lzma_file_info_decoder(&s, &r->index, r->limit / 2, below->size) == LZMA_OK)
-        rc = run_index(&s, below, buf, &ret, err);
+        rc = run_index(&s, below, mended ? header : NULL, buf, &ret, err);
     lzma_end(&s);
     free(buf);
     if (rc || ret == LZMA_STREAM_END)
@@ -570,7 +587,7 @@ static int xz_open(struct dio_bytes **out, struct dio_bytes *below,
     if (!r)
         return dio_nomem(err, "an xz file");
     r->limit = memory(env);
-    int rc = read_index(r, below, err);
+    int rc = read_index(r, below, o && o->salvage, err);
     if (!rc)
         rc = survey(r, &bo, below, env, err);
     if (!rc)
@@ -581,7 +598,17 @@ static int xz_open(struct dio_bytes **out, struct dio_bytes *below,
     return rc == DUMPIO_END ? unpack(out, below, o, env, err) : rc;
 }
 
+/* The index at the end tells, when the beginning does not. */
+static int xz_find(struct dio_bytes *below, bool *there, struct dumpio_error *err)
+{
+    uint8_t header[LZMA_STREAM_HEADER_SIZE];
+    (void)err;
+    *there = header_of_footer(below, header);
+    return 0;
+}
+
 #else
+#define xz_find NULL
 
 #define xz_open_forward xz_open
 
@@ -605,5 +632,13 @@ static int xz_create(struct dio_out **out, struct dio_out *below,
 
 #endif
 
-const struct dio_layer dio_layer_xz = {"xz", ".xz", xz_probe, xz_open, xz_create,
-                                       true, xz_open_forward};
+const struct dio_layer dio_layer_xz = {
+    .name = "xz",
+    .suffix = ".xz",
+    .probe = xz_probe,
+    .open = xz_open,
+    .create = xz_create,
+    .find = xz_find,
+    .packs = true,
+    .open_forward = xz_open_forward,
+};

@@ -398,7 +398,8 @@ static int zstd_open(struct dio_bytes **out, struct dio_bytes *below,
     if (!r)
         return dio_nomem(err, "a zstd file");
     r->window_log = window_log(env);
-    r->frames = (struct dio_zstd_frames){.below = below, .try_frame = try_frame, .ctx = r};
+    r->frames = (struct dio_zstd_frames){.below = below, .try_frame = try_frame, .ctx = r,
+                                         .around = o && o->salvage};
     int rc = dio_zstd_frames_read(&r->frames, env, err);
     if (!rc) {
         const struct dio_zstd_frames *f = &r->frames;
@@ -429,5 +430,22 @@ static int zstd_probe(const uint8_t *head, size_t n)
     return magic == DIO_ZSTD_MAGIC || (magic & ~15u) == DIO_ZSTD_SKIP_MAGIC ? 90 : 0;
 }
 
-const struct dio_layer dio_layer_zstd = {"zstd", ".zst", zstd_probe, zstd_open, zstd_create,
-                                         true, zstd_open_forward};
+/* The table at the end tells, when the beginning does not. */
+static int zstd_find(struct dio_bytes *below, bool *there, struct dumpio_error *err)
+{
+    struct dio_zstd_frames f = {.below = below};
+    int rc = dio_zstd_frames_table(&f, err);
+    *there = !rc && f.frames;
+    return rc < 0 && rc != DUMPIO_E_NOMEM && rc != DUMPIO_E_CANCELLED ? 0 : rc < 0 ? rc : 0;
+}
+
+const struct dio_layer dio_layer_zstd = {
+    .name = "zstd",
+    .suffix = ".zst",
+    .probe = zstd_probe,
+    .open = zstd_open,
+    .create = zstd_create,
+    .packs = true,
+    .open_forward = zstd_open_forward,
+    .find = zstd_find,
+};

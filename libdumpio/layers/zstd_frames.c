@@ -117,6 +117,8 @@ static int prove(struct dio_zstd_frames *f, const struct dio_block *b, struct du
  */
 static int vouch(struct dio_zstd_frames *f, const struct dio_block *b, struct dumpio_error *err)
 {
+    if (f->around && f->table)
+        return 0;
     bool first = !b->number, same = !first && f->last.plain_len == b->plain_len;
     int rc = first || same || f->last_sure ? 0 : prove(f, &f->last, err);
     if (!rc && !first && !same)
@@ -128,8 +130,7 @@ static int vouch(struct dio_zstd_frames *f, const struct dio_block *b, struct du
 
 /* ---- the seek table -------------------------------------------------------------------------- */
 
-/* Find it: 0, or DUMPIO_END when there is none that is possible. */
-static int find_table(struct dio_zstd_frames *f, struct dumpio_error *err)
+int dio_zstd_frames_table(struct dio_zstd_frames *f, struct dumpio_error *err)
 {
     uint8_t foot[DIO_ZSTD_TABLE_FOOT], head[DIO_ZSTD_TABLE_HEAD];
     uint64_t size = f->below->size;
@@ -196,7 +197,7 @@ static int read_table(struct dio_zstd_frames *f, const struct dumpio_env *env,
     }
     if (at.packed + DIO_ZSTD_TABLE_HEAD != f->table)
         return DUMPIO_END;
-    int rc = f->frames == 1 ? prove(f, &f->last, err) : 0;
+    int rc = f->frames == 1 && !f->around ? prove(f, &f->last, err) : 0;
     if (rc)
         return rc == DUMPIO_E_CORRUPT ? DUMPIO_END : rc;
     return push(f, at, err);
@@ -312,13 +313,14 @@ static int scan(struct dio_zstd_frames *f, const struct dumpio_env *env, struct 
 int dio_zstd_frames_read(struct dio_zstd_frames *f, const struct dumpio_env *env,
                          struct dumpio_error *err)
 {
-    int rc = find_table(f, err);
+    int rc = dio_zstd_frames_table(f, err);
     if (!rc)
         rc = read_table(f, env, err);
     if (rc != DUMPIO_END)
         return rc;
     dio_zstd_frames_free(f);
-    *f = (struct dio_zstd_frames){.below = f->below, .try_frame = f->try_frame, .ctx = f->ctx};
+    *f = (struct dio_zstd_frames){.below = f->below, .try_frame = f->try_frame, .ctx = f->ctx,
+                                  .around = f->around};
     return scan(f, env, err);
 }
 

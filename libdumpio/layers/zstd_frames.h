@@ -26,6 +26,7 @@ struct dio_zstd_frames {
     /* Unpack a frame: 0 when it holds plain_len bytes, DUMPIO_E_CORRUPT when not. */
     int (*try_frame)(void *ctx, const struct dio_block *b, struct dumpio_error *err);
     void *ctx;
+    bool around;           /* salvage: a table that adds up is believed, whatever the frames are */
     struct dio_block last; /* the frame met last, while reading */
     bool last_sure;        /* that its length is right */
     unsigned tried;        /* frames unpacked so far */
@@ -48,6 +49,8 @@ struct dio_zstd_frames {
  */
 int dio_zstd_frames_read(struct dio_zstd_frames *f, const struct dumpio_env *env,
                          struct dumpio_error *err);
+/* Does it end with a seek table? Its place and number of frames go into *f. DUMPIO_END: no. */
+int dio_zstd_frames_table(struct dio_zstd_frames *f, struct dumpio_error *err);
 void dio_zstd_frames_free(struct dio_zstd_frames *f);
 
 /* The frame that holds byte off (below the total). */

@@ -14,6 +14,7 @@
 #include "codec.h"
 #include "model.h"
 #include "out.h"
+#include "salvage.h"
 
 #include <stdbool.h>
 
@@ -124,6 +125,7 @@ struct dio_input {
     struct dio_bytes **parts; /* n sources; owned by the core and valid until close */
     size_t n;
     const struct dumpio_open_options *options; /* never NULL */
+    struct dio_salvage *salvage; /* NULL, or: give what can be proved, see salvage.h */
 };
 
 /* ---- the format -------------------------------------------------------------------------------- */
@@ -133,7 +135,8 @@ enum dio_format_flags {
     DIO_FORMAT_SEEKS = 1 << 1,      /* its writer goes back: never gets a FORWARD sink */
     DIO_FORMAT_SHARES = 1 << 2,     /* its writer can store equal payloads once: it wants tags */
     DIO_FORMAT_SPLITS = 1 << 3,     /* has split sets of its own: parts with the whole map */
-    DIO_FORMAT_FORWARD = 1 << 4     /* its reader takes a forward source: see open and behind */
+    DIO_FORMAT_FORWARD = 1 << 4,    /* its reader takes a forward source: see open and behind */
+    DIO_FORMAT_SALVAGES = 1 << 5    /* with dio_input.salvage, open can do without the signature */
 };
 
 #define DIO_SPAN_MAX (4u << 20) /* fetch is never asked for more than this, bytes */

@@ -11,12 +11,14 @@
 
 #include <stdbool.h>
 
+struct dio_salvage;
 struct dio_keys; /* crypto's: identities to open with, recipients to encrypt for */
 
 struct dio_layer_options {
     int level;                     /* DUMPIO_LEVEL_DEFAULT = the layer's */
     const struct dio_keys *keys;   /* NULL when there are none */
     uint64_t max_unpacked;         /* bytes that opening may unpack, see unpack.h; 0 = any */
+    struct dio_salvage *salvage;   /* NULL, or: give what can be read, see salvage.h */
 };
 
 struct dio_layer {
@@ -37,6 +39,11 @@ struct dio_layer {
     int (*create)(struct dio_out **out, struct dio_out *below, const struct dio_layer_options *o,
                   const struct dumpio_env *env, struct dumpio_error *err);
     bool packs; /* it compresses: what is packed already would gain nothing in it */
+    /*
+     * NULL, or for salvage: `below`, which nothing recognises, proves to be of this layer with its
+     * beginning damaged; `open` will do without that. 0 or an error.
+     */
+    int (*find)(struct dio_bytes *below, bool *there, struct dumpio_error *err);
     /*
      * As `open`, of a forward source: a forward source again. Damage is an error of it. NULL = it
      * cannot be undone in order.

@@ -109,7 +109,7 @@ static void wrap_again(const struct fuzz_file *inside)
     FUZZ_REQUIRE(!out->ops->finish(out, size, &err));
     struct fuzz_file whole = *inside;
     whole.size = size;
-    FUZZ_REQUIRE(!dio_flat_open(&b, fuzz_source(&wrapped), &fuzz_env, &err));
+    FUZZ_REQUIRE(!dio_flat_open(&b, fuzz_source(&wrapped), NULL, &fuzz_env, &err));
     FUZZ_REQUIRE(b->size == size && !b->truncated);
     for (uint64_t at = 0; at < size; at += BLOCK)
         read_same(b, &whole, at, BLOCK);
@@ -126,7 +126,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     dio_flat_probe(in.bytes, in.size);
     fuzz_file_set(&stream, in.bytes, in.size);
     struct dio_bytes *below = fuzz_source(&stream);
-    int rc = dio_flat_open(&b, below, &fuzz_env, &err);
+    int rc = dio_flat_open(&b, below, NULL, &fuzz_env, &err);
     fuzz_check_error(rc, &err);
     struct outcome o = unwrap(&in, &inside);
     if (o.rc != DUMPIO_E_LIMIT)

@@ -155,7 +155,7 @@ static int open_dump(struct fixture *f, const struct dio_format *format, const v
     *f = (struct fixture){.src = {.b = {&plain_ops, size, "image", 0, 0}, .data = data,
                                   .stored = size}};
     f->part = &f->src.b;
-    struct dio_input in = {&f->part, 1, &f->options};
+    struct dio_input in = {&f->part, 1, &f->options, NULL};
     f->d.format = format;
     CHECK_EQ(dio_model_new(&f->d.model, &f->err), 0);
     int rc = format->open(&f->d.self, &in, f->d.model, NULL, &f->err);
@@ -609,7 +609,7 @@ static void test_linear_netdump(void)
     f = (struct fixture){.src = {.b = {&sparse_ops, 0x1800001000, "image", 0, 0}, .data = m.p,
                                  .stored = m.size}};
     f.part = &f.src.b;
-    struct dio_input in = {&f.part, 1, &f.options};
+    struct dio_input in = {&f.part, 1, &f.options, NULL};
     f.d.format = &dio_format_elf;
     CHECK_EQ(dio_model_new(&f.d.model, &f.err), 0);
     CHECK_EQ(dio_format_elf.open(&f.d.self, &in, f.d.model, NULL, &f.err), 0);

@@ -224,7 +224,7 @@ static void check_open(const struct stream *s, bool truncated)
     struct dumpio_error err;
     struct dio_bytes *b;
     warnings = 0;
-    int rc = dio_flat_open(&b, &below_it.b, &env, &err);
+    int rc = dio_flat_open(&b, &below_it.b, NULL, &env, &err);
     CHECK_EQ(rc, 0);
     if (rc) {
         printf("%s\n", err.message);
@@ -300,7 +300,7 @@ static void check_refused(const struct stream *s, int status)
     struct buffer to = {0};
     uint64_t size;
     int cut;
-    CHECK_EQ(dio_flat_open(&b, &below_it.b, &env, &err), status);
+    CHECK_EQ(dio_flat_open(&b, &below_it.b, NULL, &env, &err), status);
     CHECK_EQ(closed, 0);
     CHECK_EQ(unwrap(s, 65536, &to, &size, &cut), status);
     free(to.p);

@@ -238,7 +238,7 @@ static void open_parts(struct opened *o, const struct image *const *images, size
         o->sources[i].data = images[i]->p;
         o->parts[i] = &o->sources[i].b;
     }
-    struct dio_input in = {o->parts, n, &none};
+    struct dio_input in = {o->parts, n, &none, NULL};
     o->format = dio_format_kdump.probe(images[0]->p, images[0]->size) ? &dio_format_kdump
                                                                       : &dio_format_diskdump;
     dio_model_new(&o->model, NULL);
@@ -432,6 +432,23 @@ static void test_damaged_descriptors(void)
 }
 
 /* One bad place costs the pages that stand in it. */
+/* One bit of the second bitmap wrong: all pages behind it would be others'. */
+static void test_wrong_bit(void)
+{
+    static const unsigned frames[] = {75, 80, 5, 91, 198};
+    for (size_t i = 0; i < sizeof frames / sizeof frames[0]; i++) {
+        struct spec s = basic();
+        struct image m = make(&s);
+        struct opened o;
+        m.p[m.desc_at - PAGE + frames[i] / 8] ^= (uint8_t)(1u << frames[i] % 8);
+        open_one(&o, &m);
+        CHECK_EQ(o.rc, DUMPIO_E_CORRUPT);
+        CHECK(strstr(o.err.message, "bits are set in the second page bitmap") != NULL);
+        close_dump(&o);
+        free(m.p);
+    }
+}
+
 static void test_read_errors(void)
 {
     struct spec s = basic(), want = s;
@@ -944,6 +961,7 @@ int main(void)
     test_layouts();
     test_single_bitmap();
     test_damaged_descriptors();
+    test_wrong_bit();
     test_read_errors();
     test_split(2);
     test_split(5);

@@ -89,7 +89,7 @@ static int open_file(struct dump *d)
     notes[0] = 0;
     d->bytes = (struct dio_bytes){&mem_ops, file_len, "memory", 0, 0};
     d->part = &d->bytes;
-    struct dio_input in = {&d->part, 1, &d->options};
+    struct dio_input in = {&d->part, 1, &d->options, NULL};
     if (dio_model_new(&d->model, NULL))
         abort();
     int rc = dio_format_lkcd.open(&d->self, &in, d->model, &env, &d->err);

@@ -87,6 +87,8 @@ static bool restrict_files(const struct ui *ui, const struct sandbox *s)
     }
     if (is_path(s->output))
         allow_output(&l, s->output);
+    if (is_path(s->report))
+        allow_output(&l, s->report);
     if (s->asks || ui->identities)
         allow_file(&l, "/dev/tty", LANDLOCK_TALK);
     (void)landlock_allow(&l, dumpio_tmpdir(&ui->env), LANDLOCK_SCRATCH);

@@ -13,6 +13,7 @@ struct sandbox {
     size_t n_inputs;
     bool beside;         /* what stands beside the inputs is read, too: manifests, parts */
     const char *output;  /* written; so may be all that is in its folder. NULL = nothing is */
+    const char *report;  /* as output: what is said of it in a file of its own. NULL = nothing is */
     const char *more[2]; /* further files to be read; NULL = none */
     bool asks;           /* for passphrases, at the terminal */
     bool crypto;         /* digests are made or keys are used */

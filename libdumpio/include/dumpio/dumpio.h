@@ -215,6 +215,7 @@ struct dumpio_open_options {
     const struct dumpio_keys *keys; /* to open encrypted files with (dumpio/crypt.h); NULL = none */
     uint32_t max_expansion; /* 0 = DUMPIO_EXPANSION_DEFAULT. 64 MiB are always allowed, and of
                                zeros, which take no room, sixteen times as much */
+    int salvage; /* open what is damaged, and give what can be read; see dumpio/salvage.h */
     const char *forward; /* what a stream is for. NULL = anything: it is spooled to a temporary file.
                             Else its memory is read once, by one dumpio_convert to the format named
                             here, by one dumpio_verify ("verify"), or not at all ("info"): in order
@@ -409,6 +410,8 @@ struct dumpio_convert_options {
     int wrap_level;     /* of the compressing container; 0 = its default */
     const struct dumpio_keys *keys; /* encrypt for their recipients; NULL = do not encrypt */
     const struct dumpio_manifest_options *manifest; /* dumpio/manifest.h; NULL = write none */
+    /* NULL, or told of each range that is lost, ascending, by one thread; with env->user. */
+    void (*lost)(void *user, const struct dumpio_run *run, const char *why);
 };
 
 #define DUMPIO_LEVEL_DEFAULT INT32_MIN
@@ -424,6 +427,8 @@ struct dumpio_convert_result {
     uint64_t excluded_pages[DUMPIO_CLASSES]; /* that the dump held and the filter left out */
     uint64_t range_pages;  /* likewise, by only and drop */
     uint64_t unknown_pages;/* written, for they could not be classified */
+    uint64_t unproved_pages;/* written, of a dump that is salvaged: stored plain, so that nothing in
+                              the dump shows whether they were damaged */
     uint64_t out_bytes;    /* bytes written */
 };
 

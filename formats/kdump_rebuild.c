@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The geometry of a KDUMP or DISKDUMP without its main header. Descriptors are recognised by
+ * their form; where the first payload begins, they end, so that their number is known; and
+ * the second bitmap, which stands right before them, has as many bits and lies within the first.
+ * Reference: makedumpfile's IMPLEMENTATION. Not handled: files of fewer than FIRST pages, and
+ * headers and bitmaps of more than SEARCH_MAX bytes.
+ */
+#include "kdump_salvage.h"
+
+#include <stdlib.h>
+
+#define STEP DIO_KDUMP_BLOCK_MIN
+#define SEARCH_MAX (512u << 20)
+#define WINDOW (1u << 20)
+#define TABLE_MAX (1u << 16)  /* descriptors read to find the first payload */
+#define FIRST 4u              /* descriptors that have to be right for more to be read */
+
+/* ---- bitmaps --------------------------------------------------------------------------------- */
+
+struct search {
+    struct dio_bytes *src;
+    enum dumpio_order order;
+    uint8_t *buf;       /* two windows */
+    uint32_t *set;      /* bits set in each STEP of the file, up to the table */
+    size_t n;           /* of them counted */
+    uint64_t end;       /* of the search */
+};
+
+static int count_up_to(struct search *s, uint64_t end, struct dumpio_error *err)
+{
+    while (s->n * STEP < end) {
+        size_t got;
+        int rc = dio_read_around(s->src, s->n * STEP, s->buf, WINDOW, &got, 0, NULL, err);
+        if (rc)
+            return rc;
+        memset(s->buf + got, 0, WINDOW - got);
+        for (size_t at = 0; at < WINDOW && s->n * STEP < s->end; at += STEP) {
+            uint32_t bits = 0;
+            for (size_t i = 0; i < STEP; i += 8)
+                bits += (uint32_t)__builtin_popcountll(dio_get64(s->buf + at + i, DUMPIO_LITTLE));
+            s->set[s->n++] = bits;
+        }
+    }
+    return 0;
+}
+
+/*
+ * Has the bitmap at `second` no bit that the one at `first` lacks? A piece of either that cannot be
+ * read, or is noise, says nothing; a single bit elsewhere says no: bitmaps moved by a block are
+ * nearly alike.
+ */
+static int lies_within(struct search *s, uint64_t first, uint64_t second, uint64_t len, bool *yes,
+                       struct dumpio_error *err)
+{
+    *yes = true;
+    for (uint64_t at = 0; at < len && *yes; at += STEP) {
+        uint8_t *a = s->buf, *b = s->buf + WINDOW;
+        size_t got;
+        int rc = dio_read_around(s->src, first + at, a, STEP, &got, 0xff, NULL, err);
+        if (!rc)
+            rc = dio_read_around(s->src, second + at, b, STEP, &got, 0, NULL, err);
+        if (rc)
+            return rc;
+        for (size_t i = 0; i < STEP && *yes; i++)
+            *yes = !(b[i] & ~a[i]);
+        *yes |= dio_is_noise(a, STEP) || dio_is_noise(b, STEP);
+    }
+    return 0;
+}
+
+static bool has_count(const struct dio_kdump_table *t, uint64_t n)
+{
+    for (unsigned i = 0; i < t->n; i++)
+        if (t->counts[i] == n)
+            return true;
+    return false;
+}
+
+/* Where the bitmaps begin that end at the table: the one place. 0, DUMPIO_END, or an error. */
+static int find_bitmaps(struct search *s, const struct dio_kdump_table *t, uint32_t block,
+                        uint64_t *begin, struct dumpio_error *err)
+{
+    uint64_t set = 0, fits = 0;
+    int rc = count_up_to(s, t->at, err);
+    for (uint64_t len = block; !rc && 2 * len + 2 * block <= t->at; len += block) {
+        bool yes;
+        for (uint64_t i = 0; i < block / STEP; i++)
+            set += s->set[(t->at - len) / STEP + i];
+        if (!has_count(t, set))
+            continue;
+        rc = lies_within(s, t->at - 2 * len, t->at - len, len, &yes, err);
+        if (!rc && yes && !fits++)
+            *begin = t->at - 2 * len;
+    }
+    return rc ? rc : fits == 1 ? 0 : DUMPIO_END;
+}
+
+/* ---- the search ------------------------------------------------------------------------------ */
+
+static void fill_head(struct dio_kdump_head *h, enum dumpio_order order, uint32_t block,
+                      uint64_t begin, uint64_t table)
+{
+    uint64_t frames = (table - begin) / 2 * 8;
+    *h = (struct dio_kdump_head){
+        .order = order,
+        .word = 8,
+        .version = DIO_KDUMP_VERSION,
+        .block_size = block,
+        .sub_blocks = (uint32_t)(begin / block - 1),
+        .bitmap_blocks = (uint32_t)((table - begin) / block),
+        .max_mapnr = frames > UINT32_MAX ? UINT32_MAX : (uint32_t)frames,
+    };
+}
+
+/* May the table stand at `at`? `p` has FIRST descriptors. */
+static int try_at(struct search *s, uint64_t at, const uint8_t *p, enum dumpio_order order,
+                  struct dio_kdump_head *h, struct dumpio_error *err)
+{
+    struct dio_kdump_table t = {.at = at, .max = TABLE_MAX};
+    uint64_t begin = 0;
+    for (unsigned i = 0; i < FIRST; i++)
+        if (!dio_kdump_desc_right(p + i * DIO_KDUMP_DESC, order, at, s->src->size))
+            return DUMPIO_END;
+    int rc = dio_kdump_read_table(s->src, order, FIRST, &t, err);
+    if (rc)
+        return rc;
+    uint32_t block = t.plain ? t.plain : STEP;
+    while (block < t.size_max)
+        block *= 2;
+    if (at % block)
+        return DUMPIO_END;
+    rc = find_bitmaps(s, &t, block, &begin, err);
+    if (!rc)
+        fill_head(h, order, block, begin, at);
+    return rc;
+}
+
+static int search(struct search *s, struct dio_kdump_head *h, struct dumpio_error *err)
+{
+    uint8_t *window = s->buf + 2 * (size_t)WINDOW;
+    for (uint64_t at = 0; at < s->end; at += WINDOW) {
+        size_t got;
+        int rc = dio_read_around(s->src, at, window, WINDOW, &got, 0, NULL, err);
+        if (rc)
+            return rc;
+        for (size_t i = 0; i + FIRST * DIO_KDUMP_DESC <= got; i += STEP)
+            for (int order = DUMPIO_LITTLE; order <= DUMPIO_BIG; order++) {
+                rc = try_at(s, at + i, window + i, (enum dumpio_order)order, h, err);
+                if (rc != DUMPIO_END)
+                    return rc;
+            }
+    }
+    return DUMPIO_END;
+}
+
+int dio_kdump_rebuild_head(struct dio_bytes *src, struct dio_kdump_head *h,
+                           struct dumpio_error *err)
+{
+    struct search s = {.src = src, .end = src->size < SEARCH_MAX ? src->size : SEARCH_MAX};
+    s.buf = malloc(3 * (size_t)WINDOW);
+    s.set = malloc((size_t)(s.end / STEP + 1) * sizeof *s.set);
+    int rc = s.buf && s.set ? search(&s, h, err) : dio_nomem(err, "the search for headers");
+    free(s.buf);
+    free(s.set);
+    return rc;
+}
