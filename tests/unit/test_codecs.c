@@ -77,7 +77,7 @@ static void make_page(uint8_t *p, size_t n, unsigned kind)
     for (size_t i = 0; i < n / 64 && kind == 5; i++)
         p[rnd() % n] = (uint8_t)rnd();
     for (size_t i = 0; i < n && kind == 6;) {
-        size_t run = 1 + rnd() % 600;
+        size_t run = 1 + (size_t)(rnd() % 600);
         uint8_t v = (uint8_t)(rnd() % 3);
         for (; run && i < n; run--)
             p[i++] = v;
@@ -246,7 +246,7 @@ static void hostile(const struct dio_codec *c)
         CHECK(c->expand(state, good, len, out_start, PAGE + 8, NULL));
     }
     for (unsigned i = 0; i < 20000; i++) {
-        size_t len = rnd() % (i % 10 ? 64 : 2 * PAGE);
+        size_t len = (size_t)(rnd() % (i % 10 ? 64 : 2 * PAGE));
         for (size_t k = 0; k < len; k++)
             bad[k] = (uint8_t)(rnd() >> 11);
         if (len > 2 && i % 2)
@@ -349,7 +349,7 @@ static size_t deep_page(uint8_t *p, unsigned kinds)
         b = next;
     }
     for (size_t i = n - 1; i; i--) {
-        size_t k = rnd() % (i + 1);
+        size_t k = (size_t)(rnd() % (i + 1));
         uint8_t v = p[i];
         p[i] = p[k];
         p[k] = v;
