@@ -8,6 +8,9 @@
 #include "plug/codec.h"
 
 #include <fcntl.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -102,6 +105,16 @@ static size_t pack(const struct dio_codec *c, void *state, const uint8_t *page, 
     return len;
 }
 
+/* What malloc gives, from now on: what a state does not set must not matter. */
+static void dirty_malloc(int byte)
+{
+#ifdef __GLIBC__
+    mallopt(M_PERTURB, byte);
+#else
+    (void)byte;
+#endif
+}
+
 static void round_trip(const struct dio_codec *c, void *state, int level, size_t n, unsigned kind)
 {
     static uint8_t page[DIO_PAGE_MAX + 1], packed[DIO_PAGE_MAX], again[DIO_PAGE_MAX];
@@ -116,7 +129,9 @@ static void round_trip(const struct dio_codec *c, void *state, int level, size_t
         CHECK(!memcmp(out_end - n, page, n));
         CHECK_EQ(pack(c, state, page, n, again, len - 1), 0);
     }
+    dirty_malloc(0x5a);
     void *fresh = c->new_state(level);
+    dirty_malloc(0);
     memmove(page + 1, page, n); /* another place in memory, another state */
     CHECK_EQ(c->pack(fresh, page + 1, n, again, n - 1), len);
     CHECK(!memcmp(packed, again, len));
