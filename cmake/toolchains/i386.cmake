@@ -5,7 +5,7 @@ set(CMAKE_SYSTEM_PROCESSOR i686)
 set(HOST i386)
 set(TRIPLET i386-linux-gnu)
 set(CMAKE_C_COMPILER gcc)
-set(CMAKE_C_FLAGS_INIT "-m32 -march=i686")
+set(CMAKE_C_FLAGS_INIT "-m32 -march=i686 -Wno-psabi")
 include(${CMAKE_CURRENT_LIST_DIR}/debian.cmake)
 set(CMAKE_CROSSCOMPILING_EMULATOR ${CMAKE_SYSROOT}/lib/ld-linux.so.2 --library-path
     ${CMAKE_SYSROOT}/usr/lib/${TRIPLET}:${CMAKE_SYSROOT}/lib/${TRIPLET})
