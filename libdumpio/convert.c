@@ -186,7 +186,7 @@ static void job_free(void *ctx, void *job)
 static int run(struct dio_conversion *c, struct dumpio_error *err)
 {
     /* input, expanded, packed; for leaves, what is taken over is expanded, too */
-    size_t span = c->windows.span, job = (c->image ? 4 : 3) * span;
+    size_t span = (size_t)c->windows.span, job = (c->image ? 4 : 3) * span;
     struct dio_pipeline p = {
         .ctx = c,
         .plan = job_plan,

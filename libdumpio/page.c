@@ -66,7 +66,7 @@ struct dio_page_cache {
 
 static size_t cache_bytes(const struct dumpio_env *env)
 {
-    uint64_t n = (env->memory_limit ? env->memory_limit : DUMPIO_MEMORY_DEFAULT) / CACHE_SHARE;
+    uint64_t n = dio_memory_limit(env) / CACHE_SHARE;
     return n > CACHE_MAX ? CACHE_MAX : n < CACHE_MIN ? CACHE_MIN : (size_t)n;
 }
 
