@@ -18,7 +18,7 @@
 static int part_cut(struct dio_kdump *d, const struct dio_kdump_part *p, bool *cut,
                     struct dumpio_error *err)
 {
-    uint64_t first, end;
+    uint64_t first, end = 0;
     uint8_t desc[CUT_DESCS * DIO_KDUMP_DESC];
     size_t got;
     int rc = dio_rank_of(&d->rank, p->start, &first, err);

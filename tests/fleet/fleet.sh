@@ -148,6 +148,17 @@ for engine in "${engines[@]}"; do
     ok equal "$(digest $engine.out)" "$want"
     rm -rf $engine.out* bad
 done
+
+# ---- a dump with lost pages; one that is exchanged between runs ---------------------------------
+head -c 40000000 dump >cut
+dumpfilter -q --no-sync -d 0 cut cut.one 2>/dev/null
+expect 3 "$fleet" --engine=parallel --parts=3 cut cut.out -- -d 0 --no-sync
+ok equal "$(digest cut.out)" "$(digest cut.one)"
+expect 0 "$fleet" --engine=parallel --parts=2 --keep-parts dump x.out -- -d 0 --no-sync
+rm x.out.fleet/part-1.state
+touch dump
+expect 1 "$fleet" -f --engine=parallel --parts=2 dump x.out -- -d 0 --no-sync
+has err "of a run with other words, or another"
 expect 2 "$fleet" dump
 expect 2 "$fleet" --engine=other dump out
 finish
