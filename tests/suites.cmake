@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # The suites that run the tools.
 dumpio_script(matrix_shipped "matrix;sanitize" matrix/matrix.py --shipped)
-if(DUMPIO_SANITIZE)
+if(slow)
   dumpio_script(matrix_threads "matrix;threads" matrix/matrix.py --threads-small)
 else()
   dumpio_script(matrix_threads "matrix" matrix/matrix.py --threads)
@@ -14,7 +14,12 @@ dumpio_script(cli_proof "sanitize" cli/proof.sh)
 dumpio_script(cli_room "" cli/room.sh)
 dumpio_script(cli_stream "sanitize" cli/stream.sh)
 dumpio_script(cli_stream_order "sanitize" cli/stream_order.sh)
-dumpio_script(cli_memory "" cli/memory.sh)
+if(slow) # the emulator's memory is not the tool's
+  dumpio_script(cli_memory "" cli/memory.sh)
+else()
+  dumpio_script(cli_memory "hosts" cli/memory.sh)
+endif()
+dumpio_script(cli_large "hosts" cli/large.sh)
 dumpio_script(cli_interrupt "" cli/interrupt.sh)
 dumpio_script(cli_map "sanitize" cli/map.sh)
 dumpio_script(cli_filter "sanitize" cli/filter.sh)
@@ -56,7 +61,11 @@ dumpio_script(fleet "full" fleet/fleet.sh)
 
 dumpio_script(qemu_capture "qemu" qemu/capture.sh x86_64 arm64)
 
-# Programs of the golden and robustness suites. Under a sanitizer, samples of both.
+if(DUMPIO_NATIVE)
+  dumpio_script(hosts_bytes "hosts" hosts/bytes.py ${DUMPIO_NATIVE})
+endif()
+
+# Programs of the golden and robustness suites. Where they are slow, samples of both.
 function(dumpio_program name source)
   add_executable(${name} ${source})
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/libdumpio
@@ -66,7 +75,7 @@ endfunction()
 dumpio_program(golden_model golden/model.c)
 dumpio_program(robust_driver robust/driver.c)
 set(sample "")
-if(DUMPIO_SANITIZE)
+if(slow)
   set(sample --sample)
 endif()
 runnable(model golden_model golden_model)
