@@ -71,6 +71,8 @@ def levels(codec):
 def conversions(this, source):
     for fmt in json.loads(tool(BIN, "dumpconv", "--list", "--json"))["formats"]:
         for codec in (fmt["codecs"] or [None]) if fmt["writes"] else []:
+            if codec in fmt["missing_codecs"]:
+                continue
             to = "--to=" + fmt["name"] + (":" + codec if codec else "")
             for level in levels(codec):
                 if (codec, level) in EXCEPT:
