@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # The suites that run the tools.
 dumpio_script(matrix_shipped "matrix;sanitize" matrix/matrix.py --shipped)
-if(slow)
+if(DUMPIO_SANITIZE)
   dumpio_script(matrix_threads "matrix;threads" matrix/matrix.py --threads-small)
 else()
   dumpio_script(matrix_threads "matrix" matrix/matrix.py --threads)
@@ -14,7 +14,7 @@ dumpio_script(cli_proof "sanitize" cli/proof.sh)
 dumpio_script(cli_room "" cli/room.sh)
 dumpio_script(cli_stream "sanitize" cli/stream.sh)
 dumpio_script(cli_stream_order "sanitize" cli/stream_order.sh)
-if(slow) # the emulator's memory is not the tool's
+if(CMAKE_CROSSCOMPILING_EMULATOR MATCHES "^qemu") # the emulator's memory is not the tool's
   dumpio_script(cli_memory "" cli/memory.sh)
 else()
   dumpio_script(cli_memory "hosts" cli/memory.sh)
@@ -65,7 +65,7 @@ if(DUMPIO_NATIVE)
   dumpio_script(hosts_bytes "hosts" hosts/bytes.py ${DUMPIO_NATIVE})
 endif()
 
-# Programs of the golden and robustness suites. Where they are slow, samples of both.
+# Programs of the golden and robustness suites. Under a sanitizer, samples of both.
 function(dumpio_program name source)
   add_executable(${name} ${source})
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/libdumpio
@@ -75,7 +75,7 @@ endfunction()
 dumpio_program(golden_model golden/model.c)
 dumpio_program(robust_driver robust/driver.c)
 set(sample "")
-if(slow)
+if(DUMPIO_SANITIZE)
   set(sample --sample)
 endif()
 runnable(model golden_model golden_model)
