@@ -469,7 +469,11 @@ int dumpio_format_at(size_t i, struct dumpio_format_info *info)
         .holds_absent = (f->holds & DIO_HOLDS_ABSENT) != 0,
     };
     size_t room = sizeof info->codecs / sizeof *info->codecs - 1;
-    for (size_t c = 0; f->codecs && f->codecs[c].name && c < room; c++)
+    for (size_t c = 0; f->codecs && f->codecs[c].name && c < room; c++) {
+        const char *name = f->codecs[c].codec;
+        const struct dio_codec *codec = name ? dio_codec_by_name(name) : NULL;
         info->codecs[c] = f->codecs[c].name;
+        info->missing_codecs |= (unsigned)(codec && codec->missing) << c;
+    }
     return 0;
 }

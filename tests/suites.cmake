@@ -14,7 +14,12 @@ dumpio_script(cli_proof "sanitize" cli/proof.sh)
 dumpio_script(cli_room "" cli/room.sh)
 dumpio_script(cli_stream "sanitize" cli/stream.sh)
 dumpio_script(cli_stream_order "sanitize" cli/stream_order.sh)
-dumpio_script(cli_memory "" cli/memory.sh)
+if(CMAKE_CROSSCOMPILING_EMULATOR MATCHES "^qemu") # the emulator's memory is not the tool's
+  dumpio_script(cli_memory "" cli/memory.sh)
+else()
+  dumpio_script(cli_memory "hosts" cli/memory.sh)
+endif()
+dumpio_script(cli_large "hosts" cli/large.sh)
 dumpio_script(cli_interrupt "" cli/interrupt.sh)
 dumpio_script(cli_map "sanitize" cli/map.sh)
 dumpio_script(cli_filter "sanitize" cli/filter.sh)
@@ -55,6 +60,10 @@ endif()
 dumpio_script(fleet "full" fleet/fleet.sh)
 
 dumpio_script(qemu_capture "qemu" qemu/capture.sh x86_64 arm64)
+
+if(DUMPIO_NATIVE)
+  dumpio_script(hosts_bytes "hosts" hosts/bytes.py ${DUMPIO_NATIVE})
+endif()
 
 # Programs of the golden and robustness suites. Under a sanitizer, samples of both.
 function(dumpio_program name source)

@@ -162,6 +162,11 @@ static void list_json(const struct dumpio_format_info *f, struct json *j)
     for (size_t c = 0; f->codecs[c]; c++)
         json_text(j, NULL, f->codecs[c]);
     json_close(j, ']');
+    json_open(j, "missing_codecs", '[');
+    for (size_t c = 0; f->codecs[c]; c++)
+        if (f->missing_codecs >> c & 1)
+            json_text(j, NULL, f->codecs[c]);
+    json_close(j, ']');
     json_close(j, '}');
 }
 
@@ -171,7 +176,7 @@ static void list_text(const struct dumpio_format_info *f)
     if (f->codecs[0])
         printf("%-14s codecs:", "");
     for (size_t c = 0; f->codecs[c]; c++)
-        printf(" %s", f->codecs[c]);
+        printf(" %s%s", f->codecs[c], f->missing_codecs >> c & 1 ? " (not built in)" : "");
     if (f->codecs[0])
         putchar('\n');
 }

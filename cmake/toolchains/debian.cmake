@@ -4,6 +4,7 @@
 set(CMAKE_SYSTEM_NAME Linux)
 set(DUMPIO_TREES ${CMAKE_CURRENT_LIST_DIR}/../../build/hosts)
 get_filename_component(DUMPIO_TREES ${DUMPIO_TREES} REALPATH)
+set(DUMPIO_NATIVE ${CMAKE_CURRENT_LIST_DIR}/../../build/dev/tools) # their outputs: the same bytes
 set(CMAKE_SYSROOT ${DUMPIO_TREES}/${HOST})
 set(CMAKE_FIND_ROOT_PATH ${CMAKE_SYSROOT})
 set(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)

@@ -2,6 +2,7 @@
 # musl instead of glibc, static: musl-gcc, with the libraries that scripts/host-musl has built for it.
 set(CMAKE_C_COMPILER musl-gcc)
 get_filename_component(DUMPIO_TREE ${CMAKE_CURRENT_LIST_DIR}/../../build/hosts/musl REALPATH)
+set(DUMPIO_NATIVE ${CMAKE_CURRENT_LIST_DIR}/../../build/dev/tools) # their outputs: the same bytes
 set(CMAKE_FIND_ROOT_PATH ${DUMPIO_TREE})
 set(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)
 set(CMAKE_FIND_ROOT_PATH_MODE_LIBRARY ONLY)

@@ -14,12 +14,8 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#ifdef __linux__
-#include <linux/fs.h>
-#endif
 
 #define STALL_MS 200 /* a stream without data for so long asks whether to go on */
 #define PIECES 4u /* readers walk bitmaps, descriptors and pages at a time */
@@ -138,10 +134,6 @@ static bool seekable_size(int fd, const struct stat *st, uint64_t *size)
             return true;
         /* /proc files say 0: a real empty file ends at once, /proc/vmcore can be sought */
     }
-#ifdef BLKGETSIZE64
-    if (S_ISBLK(st->st_mode) && ioctl(fd, BLKGETSIZE64, size) == 0)
-        return true;
-#endif
     if (S_ISFIFO(st->st_mode) || S_ISSOCK(st->st_mode) || S_ISCHR(st->st_mode))
         return false;
     off_t end = lseek(fd, 0, SEEK_END);

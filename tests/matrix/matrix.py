@@ -55,7 +55,8 @@ def check(what, good, detail=""):
 
 
 def formats():
-    return [(f["name"], f["codecs"] or [None], f["holds_absent"])
+    return [(f["name"], [c for c in f["codecs"] if c not in f["missing_codecs"]] or [None],
+             f["holds_absent"])
             for f in json.loads(tool("dumpconv", "--list", "--json"))["formats"] if f["writes"]]
 
 

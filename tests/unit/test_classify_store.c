@@ -362,12 +362,8 @@ static uint8_t *slurp(const char *path, size_t *n)
 /* The dump that comes with the tests, unpacked to path. */
 static void unpack(const char *path)
 {
-    const char *slash = strrchr(__FILE__, '/');
-    char packed[512];
     size_t n, room = (size_t)64 << 20;
-    snprintf(packed, sizeof packed, "%.*s/../data/vmcore-x86_64-6.1.kdump.zst",
-             slash ? (int)(slash - __FILE__) : 1, slash ? __FILE__ : ".");
-    uint8_t *in = slurp(packed, &n), *out = malloc(room);
+    uint8_t *in = slurp(TEST_DATA "/vmcore-x86_64-6.1.kdump.zst", &n), *out = malloc(room);
     FILE *f = fopen(path, "wb");
     size_t len = in && out ? ZSTD_decompress(out, room, in, n) : 0;
     CHECK(n && !ZSTD_isError(len) && f && fwrite(out, 1, len, f) == len);

@@ -540,6 +540,7 @@ struct dumpio_format_info {
     int reads, writes;
     int holds_absent;        /* tells memory that is not there from zeros (raw does not) */
     const char *codecs[16];  /* names valid after "FORMAT:", the default first; NULL ends */
+    unsigned missing_codecs; /* bit i: codecs[i] is not built in, pages in it are errors */
 };
 
 /* Describe the i-th format, in the order of the registry. 0, or DUMPIO_END behind the last. */
