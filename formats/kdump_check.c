@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Have the files of a KDUMP or DISKDUMP what their bitmaps promise: pages up to the last, and a
- * descriptor for every bit? Reference: makedumpfile's IMPLEMENTATION. Not handled: bitmaps too large
- * to be counted when a dump is opened, and wrong bits that make up for each other.
+ * descriptor for every bit? Reference: makedumpfile's IMPLEMENTATION. Not handled: bitmaps too
+ * large to be counted when a dump is opened, and wrong bits that make up for each other.
  */
 #include "kdump.h"
 #include "kdump_salvage.h"
@@ -18,7 +18,7 @@
 static int part_cut(struct dio_kdump *d, const struct dio_kdump_part *p, bool *cut,
                     struct dumpio_error *err)
 {
-    uint64_t first, end;
+    uint64_t first, end = 0;
     uint8_t desc[CUT_DESCS * DIO_KDUMP_DESC];
     size_t got;
     int rc = dio_rank_of(&d->rank, p->start, &first, err);
@@ -57,10 +57,11 @@ static int check_count(struct dio_kdump *d, struct dio_kdump_part *p, struct dum
         return rc == DUMPIO_E_NOMEM ? dio_nomem(err, "page descriptors") : 0;
     if (!t.sure || t.counts[0] == end - first)
         return 0;
-    return dio_fail(err, DUMPIO_E_CORRUPT, d->stored.at, "%s: %" PRIu64 " bits are set in the second "
-                    "page bitmap at 0x%" PRIx64 ", but there are %" PRIu64 " page descriptors: with a "
-                    "wrong bit, all pages behind it would be other pages'; dumpconv --salvage gives "
-                    "what can be proved", p->src->name, end - first, d->stored.at, t.counts[0]);
+    return dio_fail(err, DUMPIO_E_CORRUPT, d->stored.at, "%s: %" PRIu64 " bits are set in the "
+                    "second page bitmap at 0x%" PRIx64 ", but there are %" PRIu64 " page "
+                    "descriptors: with a wrong bit, all pages behind it would be other pages'; "
+                    "dumpconv --salvage gives what can be proved", p->src->name, end - first,
+                    d->stored.at, t.counts[0]);
 }
 
 int dio_kdump_check_tables(struct dio_kdump *d, struct dumpio_info *info,

@@ -25,8 +25,9 @@ bool dio_kdump_desc_right(const uint8_t *p, enum dumpio_order order, uint64_t ta
                           uint64_t size);
 
 /*
- * Read up to t->max descriptors at t->at, up to the first payload that one of them points to. `first` of them
- * have to be right, and most of the others. 0, DUMPIO_END: no table stands there; or an error.
+ * Read up to t->max descriptors at t->at, up to the first payload that one of them points to. The
+ * first `first` have to be right, and most of the others. 0, DUMPIO_END: no table stands there; or
+ * an error.
  */
 int dio_kdump_read_table(struct dio_bytes *src, enum dumpio_order order, unsigned first,
                          struct dio_kdump_table *t, struct dumpio_error *err);

@@ -332,7 +332,7 @@ static uint64_t look_at(const struct scan *s, size_t i, enum look what)
     }
 }
 
-/* Have word *at. Looking for memory, *at first goes over what both bitmaps leave out of the file. */
+/* Have word *at. Looking for memory, *at first goes over what both bitmaps leave out. */
 static int scan_load(struct scan *s, uint64_t *at, enum look what, struct dumpio_error *err)
 {
     uint64_t word = *at, ram = word, stored = word;

@@ -63,7 +63,7 @@ struct dio_lkcd_head {
     bool has_regs;
     uint8_t regs[DIO_LKCD_V1_REGS];
     uint64_t data;           /* file offset of the first record */
-    bool rebuilt;            /* from the records: order, page_size, compress, data alone are known */
+    bool rebuilt;            /* from the records: only order, page_size, compress, data are known */
 };
 
 /* Decode and check. Errors: DUMPIO_E_TRUNCATED, _CORRUPT, _UNSUPPORTED, _IO. */

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static char *path_of(const struct dio_beside *b, const char *suffix, const char *more)
 {
@@ -175,4 +176,127 @@ int dio_beside_write(struct dio_beside *b, const struct dio_manifest *m, struct 
     remove_old(b, DIO_MANIFEST_SEALED, "");
     remove_old(b, DIO_MANIFEST_SEALED, DIO_MANIFEST_SIGNATURE);
     return put_open(b, m, err);
+}
+
+int dio_beside_check_path(const char *path, struct dumpio_error *err)
+{
+    struct stat st;
+    if (strcmp(path, "-") != 0 && (stat(path, &st) || S_ISREG(st.st_mode) || S_ISDIR(st.st_mode)))
+        return 0;
+    return dio_fail(err, DUMPIO_E_ARG, DUMPIO_NO_OFFSET, "a manifest stands beside a file: %s is "
+                    "none", strcmp(path, "-") ? path : "standard output");
+}
+
+int dio_beside_write_one(struct dio_beside *b, struct dio_manifest *m, const char *path,
+                         const struct dio_file_sum *sum, struct dumpio_error *err)
+{
+    const char *slash = strrchr(path, '/');
+    struct dio_manifest_part part = {.name = strdup(slash ? slash + 1 : path), .size = sum->size};
+    if (!part.name)
+        return dio_nomem(err, "a file name");
+    memcpy(part.sha256, sum->sha256, sizeof part.sha256);
+    memcpy(m->file_sha256, sum->sha256, sizeof m->file_sha256);
+    m->has_file = true;
+    m->file_size = sum->size;
+    m->parts = &part;
+    m->n_parts = 1;
+    int rc = dio_beside_write(b, m, err);
+    if (rc)
+        dio_context(err, rc, "%s is whole, but its manifest could not be written", path);
+    free(part.name);
+    m->parts = NULL; /* not of the heap */
+    m->n_parts = 0;
+    return rc;
+}
+
+/* ---- outputs without one --------------------------------------------------------------------- */
+
+static char *joined(const char *path, const char *suffix)
+{
+    size_t room = strlen(path) + strlen(suffix) + 1;
+    char *p = malloc(room);
+    if (p)
+        snprintf(p, room, "%s%s", path, suffix);
+    return p;
+}
+
+/* Is it a manifest as this library writes it, be it damaged? */
+static bool is_manifest(const char *path)
+{
+    static const char mark[] = "\"dumpio_manifest\"";
+    char head[65] = "";
+    FILE *f = fopen(path, "rb");
+    size_t n = f ? fread(head, 1, sizeof head - 1, f) : 0;
+    if (f)
+        fclose(f);
+    head[n] = 0;
+    return strstr(head, mark) != NULL;
+}
+
+/* Is it about the file at `path` alone? */
+static bool is_sum_of(const char *sums, const char *path)
+{
+    struct dio_manifest m;
+    const char *slash = strrchr(path, '/');
+    if (dio_sums_load(&m, sums, NULL))
+        return false;
+    bool it = m.n_parts == 1 && !strcmp(m.parts[0].name, slash ? slash + 1 : path);
+    dio_manifest_free(&m);
+    return it;
+}
+
+/* Calls `found` for each file that stands beside `path` and is about it. */
+static int each_old(const char *path, int (*found)(void *ctx, const char *old), void *ctx)
+{
+    static const char *const suffixes[] = {
+        DIO_MANIFEST_SUFFIX, DIO_MANIFEST_SUMS, DIO_MANIFEST_SEALED,
+        DIO_MANIFEST_SUFFIX DIO_MANIFEST_SIGNATURE, DIO_MANIFEST_SEALED DIO_MANIFEST_SIGNATURE};
+    char *manifest = joined(path, DIO_MANIFEST_SUFFIX);
+    bool has = manifest && is_manifest(manifest);
+    int rc = 0;
+    free(manifest);
+    for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes && !rc; i++) {
+        char *old = joined(path, suffixes[i]);
+        bool about = old && (!strcmp(suffixes[i], DIO_MANIFEST_SUMS) ? is_sum_of(old, path) : has);
+        FILE *f = about ? fopen(old, "rb") : NULL;
+        if (f) {
+            fclose(f);
+            rc = found(ctx, old);
+        }
+        free(old);
+    }
+    return rc;
+}
+
+static int refuse(void *ctx, const char *old)
+{
+    return dio_fail(ctx, DUMPIO_E_EXISTS, DUMPIO_NO_OFFSET, "%s exists, of another file of this "
+                    "name; -f removes it", old);
+}
+
+static int forget(void *ctx, const char *old)
+{
+    const struct dumpio_env *env = ctx;
+    if (remove(old))
+        dio_note(env, DUMPIO_WARNING, "%s is of what was there before, and cannot be removed", old);
+    else
+        dio_note(env, DUMPIO_NOTE, "%s was of what was there before: removed", old);
+    return 0;
+}
+
+static bool is_stream(const char *path)
+{
+    struct stat st;
+    return !strcmp(path, "-") || (!stat(path, &st) && !S_ISREG(st.st_mode));
+}
+
+int dio_beside_none(const char *path, bool force, struct dumpio_error *err)
+{
+    return force || is_stream(path) ? 0 : each_old(path, refuse, err);
+}
+
+void dio_beside_forget(const char *path, const struct dumpio_env *env)
+{
+    if (!is_stream(path))
+        (void)each_old(path, forget, (void *)(uintptr_t)env);
 }

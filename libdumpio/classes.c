@@ -143,8 +143,8 @@ static int job_init(void *ctx, void *job, struct dumpio_error *err)
 {
     struct pass *p = ctx;
     struct job *j = job;
-    j->classes = malloc(p->how->window);
-    j->code = malloc(dio_class_bound(p->how->window));
+    j->classes = malloc((size_t)p->how->window);
+    j->code = malloc(dio_class_bound((size_t)p->how->window));
     return j->classes && j->code ? 0 : dio_nomem(err, "the classes of a window");
 }
 
@@ -159,6 +159,7 @@ static void job_free(void *ctx, void *job)
 
 static int run(struct pass *p, const struct dumpio_env *env, struct dumpio_error *err)
 {
+    size_t window = (size_t)p->how->window;
     struct dio_pipeline line = {
         .ctx = p,
         .plan = job_plan,
@@ -171,8 +172,8 @@ static int run(struct pass *p, const struct dumpio_env *env, struct dumpio_error
         .job_init = job_init,
         .job_free = job_free,
         .jobs_per_thread = 2,
-        .job_memory = 2 * p->how->window,
-        .worker_memory = p->how->window * p->how->layout.size + (4u << 20),
+        .job_memory = 2 * window,
+        .worker_memory = window * p->how->layout.size + (4u << 20),
     };
     p->ticker.env = env;
     return dio_pipeline_run(&line, env, err);

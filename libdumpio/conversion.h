@@ -38,8 +38,9 @@ struct dio_conversion {
     struct dio_ram ram;
     struct dio_windows windows;
     struct dio_transcode transcode;
-    bool digest;            /* of the image: for options->manifest or where->contents */
+    bool own_manifest;      /* options->manifest is to be written */
     struct dio_convert_manifest manifest;
+    struct dio_image *image; /* NULL = nobody asks for it */
     struct dio_share_key *share; /* NULL: identical pages are stored anew */
     struct dio_ticker ticker;
     struct dumpio_convert_result result;

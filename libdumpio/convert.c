@@ -4,6 +4,7 @@
  * pack (any thread) -> place (in order) -> store.
  */
 #include "batch.h"
+#include "beside.h"
 #include "conversion.h"
 #include "io/io.h"
 #include "layers/flat.h"
@@ -59,7 +60,7 @@ static int job_work(void *ctx, void *worker, void *job, struct dumpio_error *err
     int rc = dio_transcode_window(&c->transcode, &w->transcoder, &j->window,
                                   fetched ? j->in : w->in, j->out, &j->passed, err);
     if (!rc && w->hash)
-        rc = dio_image_part_end(&j->part, &c->manifest.image, j->window.split, w->hash, err);
+        rc = dio_image_part_end(&j->part, c->image, j->window.split, w->hash, err);
     j->unproved = w->transcoder.unproved;
     if (w->transcoder.borrowed && !fetched) {
         struct dio_batch *in = w->in;
@@ -133,8 +134,8 @@ static int job_place(void *ctx, void *job, struct dumpio_error *err)
         rc = c->target->place(c->writer, j->out, err);
     for (size_t i = 0; i < n && !rc; i++)
         c->result.shared_pages += p[i].shared;
-    if (!rc && c->digest)
-        rc = dio_image_part_place(&j->part, &c->manifest.image, err);
+    if (!rc && c->image)
+        rc = dio_image_part_place(&j->part, c->image, err);
     c->ticker.p.done += j->window.bytes;
     return rc;
 }
@@ -148,7 +149,7 @@ static int job_store(void *ctx, void *job, struct dumpio_error *err)
 static int worker_init(void *ctx, void *worker, struct dumpio_error *err)
 {
     struct worker *w = worker;
-    bool hashes = ((struct dio_conversion *)ctx)->digest;
+    bool hashes = ((struct dio_conversion *)ctx)->image != NULL;
     w->in = dio_batch_new();
     w->hash = hashes ? dio_sha256_new() : NULL;
     return w->in && (w->hash || !hashes)
@@ -185,7 +186,7 @@ static void job_free(void *ctx, void *job)
 static int run(struct dio_conversion *c, struct dumpio_error *err)
 {
     /* input, expanded, packed; for leaves, what is taken over is expanded, too */
-    size_t span = c->windows.span, job = (c->digest ? 4 : 3) * span;
+    size_t span = (size_t)c->windows.span, job = (c->image ? 4 : 3) * span;
     struct dio_pipeline p = {
         .ctx = c,
         .plan = job_plan,
@@ -222,7 +223,7 @@ static int open_sink(struct dio_conversion *c, struct dumpio_error *err)
     const struct dio_convert_place *where = c->where;
     int rc = where->create ? where->create(where->ctx, &c->out, err)
                            : dio_file_create(&c->out, where->path, &o, err);
-    if (!rc && c->options->manifest)
+    if (!rc && c->own_manifest)
         rc = dio_convert_manifest_hash(&c->manifest, &c->out, err);
     if (!rc && c->options->filter && c->options->filter->max_bytes)
         rc = dio_limit_out(&c->out, c->options->filter->max_bytes, err);
@@ -297,10 +298,12 @@ static int write_all(struct dio_conversion *c, struct dumpio_error *err)
     const struct dio_convert_output output = {
         .path = c->where->path, .options = c->options, .codec = c->plan.codec ? c->plan.codec->name : NULL,
         .provenance = c->info.provenance, .flattened = c->flattened, .end = size};
+    if (!c->where->create && !c->own_manifest && c->options->force)
+        dio_beside_forget(c->where->path, c->env);
     rc = out->ops->finish(out, size, err);
     if (!rc && c->where->contents)
         rc = dio_convert_manifest_contents(&c->manifest, &output, c->where->contents, err);
-    if (!rc && c->options->manifest)
+    if (!rc && c->own_manifest)
         rc = dio_convert_manifest_write(&c->manifest, &output, err);
     if (!rc)
         (void)dio_tick(&c->ticker, 1, NULL); /* too late to stop */
@@ -330,7 +333,8 @@ int dumpio_convert(struct dumpio_dump *dump, const char *path,
                    struct dumpio_error *err)
 {
     const struct dio_convert_place where = {.path = path};
-    return dio_convert_to(dump, &where, options, result, env, err);
+    int rc = options->manifest ? 0 : dio_beside_none(path, options->force != 0, err);
+    return rc ? rc : dio_convert_to(dump, &where, options, result, env, err);
 }
 
 int dio_convert_to(struct dumpio_dump *dump, const struct dio_convert_place *where,
@@ -340,15 +344,19 @@ int dio_convert_to(struct dumpio_dump *dump, const struct dio_convert_place *whe
 {
     struct dio_conversion c = {.dump = dump, .env = env, .options = options, .where = where,
                            .range = where->range,
-                           .digest = options->manifest || where->contents,
+                           .own_manifest = options->manifest && !where->contents,
                            .ticker = {.env = dio_stream_env(dump, env)}};
     c.target = options->format ? dio_format_by_name(options->format) : NULL;
     if (!c.target || !c.target->create)
         return dio_fail(err, DUMPIO_E_ARG, DUMPIO_NO_OFFSET, "%s is no format that can be written",
                         options->format ? options->format : "(none)");
-    int rc = c.digest ? dio_image_start(&c.manifest.image, !(c.target->holds & DIO_HOLDS_ABSENT), err)
-                      : 0;
-    if (!rc && options->manifest)
+    int rc = 0;
+    c.image = where->image;
+    if (!c.image && (c.own_manifest || where->contents)) {
+        c.image = &c.manifest.image;
+        rc = dio_image_start(c.image, !(c.target->holds & DIO_HOLDS_ABSENT), err);
+    }
+    if (!rc && c.own_manifest)
         rc = dio_convert_manifest_start(&c.manifest, where->path, options, env, err);
     if (!rc)
         rc = dio_conversion_plan(&c, err);

@@ -5,6 +5,7 @@
 #ifndef DIO_CONVERT_H
 #define DIO_CONVERT_H
 
+#include "image.h"
 #include "manifest.h"
 #include "plug/out.h"
 
@@ -14,8 +15,10 @@ struct dio_convert_place {
     int (*create)(void *ctx, struct dio_out **out, struct dumpio_error *err);
     void *ctx;                        /* create NULL: the file at path is made */
     const struct dumpio_range *range; /* of the memory; NULL = all */
-    struct dio_manifest *contents;    /* gets what the output holds, its image digest too; all of it
-                                         is the manifest's. NULL = not wanted */
+    struct dio_manifest *contents;    /* gets what the output holds; all of it is the manifest's.
+                                         NULL = not wanted: options->manifest is written */
+    struct dio_image *image;          /* what is written joins it; with contents alone. NULL = an
+                                         image of its own goes to the contents */
 };
 
 /*

@@ -13,7 +13,6 @@ struct dio_convert_manifest {
     struct dio_beside beside;
     struct dio_image image;
     struct dio_file_sum sum;
-    char *name;                     /* of the output, without a folder */
     struct dio_out *file, *hashing; /* the sink below SHA-256, and with it */
 };
 
@@ -34,7 +33,7 @@ int dio_convert_manifest_start(struct dio_convert_manifest *m, const char *path,
 /* Put SHA-256 into the sink of the output's file. */
 int dio_convert_manifest_hash(struct dio_convert_manifest *m, struct dio_out **out,
                               struct dumpio_error *err);
-/* The output is finished, and the image ends: what it holds, for f, whose parts stay as they are. */
+/* The output is finished, and so is an image of its own: for f, whose parts stay as they are. */
 int dio_convert_manifest_contents(struct dio_convert_manifest *m,
                                   const struct dio_convert_output *output, struct dio_manifest *f,
                                   struct dumpio_error *err);

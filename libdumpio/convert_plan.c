@@ -237,9 +237,10 @@ static int make_maps(struct dio_conversion *c, struct dumpio_error *err)
         .span = DIO_CONVERSION_SPAN,
         .skip_excluded = !redact,
     };
-    if (c->digest) {
+    if (c->image) {
         c->windows.span = DIO_EXTENT_SIZE;
         c->windows.by_extent = true;
+        c->windows.within = c->range;
     }
     if (!part)
         whole = o;
@@ -295,8 +296,8 @@ static int add_part(struct dio_conversion *c, uint64_t start, uint64_t end, size
 }
 
 /*
- * The model knows them by the input's unit. In larger pages, both ends of every run count, and a
- * page may be made of several runs.
+ * The model knows them by the input's unit. In pages of another size, both ends of every run count,
+ * and a page may be made of several runs.
  */
 static int plan_partials(struct dio_conversion *c, struct dumpio_error *err)
 {
@@ -304,7 +305,7 @@ static int plan_partials(struct dio_conversion *c, struct dumpio_error *err)
     uint64_t at = 0, unit = c->plan.unit;
     size_t room = 0;
     int rc = 0;
-    if (unit <= c->info.unit)
+    if (unit == c->info.unit || (unit < c->info.unit && !c->info.n_partials))
         return 0;
     c->info.partials = NULL;
     c->info.n_partials = 0;

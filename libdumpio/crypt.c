@@ -6,6 +6,8 @@
 #include <dumpio/crypt.h>
 
 #include "crypt_copy.h"
+#include "crypt_out.h"
+#include "describe.h"
 #include "io/io.h"
 #include "plug/keys.h"
 #include "plug/secret.h"
@@ -241,33 +243,22 @@ static int same_file(const char *in, const char *out, struct dumpio_error *err)
     return dio_fail(err, DUMPIO_E_ARG, DUMPIO_NO_OFFSET, "%s and %s are the same file", in, out);
 }
 
-/* A sink below which nothing is left when `rc` is an error. */
-static int end_sink(struct dio_out *out, uint64_t size, int rc, struct dumpio_error *err)
-{
-    if (!rc)
-        return out->ops->finish(out, size, err);
-    out->ops->discard(out);
-    return rc;
-}
-
-/* The file, and the armor when wanted. */
-static int create_sink(struct dio_out **out, const char *path,
-                       const struct dumpio_crypt_options *o, bool armor,
-                       const struct dumpio_env *env, struct dumpio_error *err)
-{
-    const struct dio_file_out_options f = {o->force != 0, o->no_sync != 0};
-    struct dio_out *below;
-    int rc = dio_file_create(out, path, &f, err);
-    if (rc || !armor)
-        return rc;
-    below = *out;
-    rc = dio_layer_age_armor.create(out, below, NULL, env, err);
-    if (rc)
-        below->ops->discard(below);
-    return rc;
-}
-
 /* ---- encrypt, decrypt, rewrap ---------------------------------------------------------------- */
+
+/* What the input holds, for the recipients. */
+static int describe(struct dio_crypt_out *c, const struct dio_file_in *from, const char *in,
+                    struct dumpio_error *err)
+{
+    const struct dumpio_crypt_options *o = c->o;
+    const struct dio_described what = {
+        .path = in, .seal = o->keys->k, .outside = o->armor ? dio_layer_age_armor.name : ""};
+    int rc = 0;
+    if (!o->manifest)
+        return 0;
+    if (from->bytes && !o->no_image)
+        rc = dio_describe(&c->contents, &what, c->env, err);
+    return rc ? rc : dio_describe_making(&c->contents, o->manifest->provenance, err);
+}
 
 int dumpio_encrypt(const char *in, const char *out, const struct dumpio_crypt_options *options,
                    const struct dumpio_env *env, struct dumpio_error *err)
@@ -275,23 +266,24 @@ int dumpio_encrypt(const char *in, const char *out, const struct dumpio_crypt_op
     const struct dio_layer_options lo = {.level = DUMPIO_LEVEL_DEFAULT,
                                          .keys = options->keys->k};
     struct dio_file_in from;
-    struct dio_out *below, *sink;
-    uint64_t bytes;
+    struct dio_crypt_out c;
+    struct dio_out *above;
+    uint64_t bytes = 0;
     int rc = same_file(in, out, err);
     if (!rc)
         rc = dio_file_open(&from, in, err);
     if (rc)
         return rc;
-    rc = create_sink(&below, out, options, options->armor != 0, env, err);
+    rc = dio_crypt_out_start(&c, out, options, options->armor != 0, env, err);
+    if (!rc)
+        rc = dio_layer_age.create(&above, c.sink, &lo, env, err);
     if (!rc) {
-        rc = dio_layer_age.create(&sink, below, &lo, env, err);
-        if (rc)
-            below->ops->discard(below);
+        c.sink = above;
+        rc = dio_copy_serial(&from, c.sink, &bytes, env, err);
     }
-    if (!rc) {
-        rc = dio_copy_serial(&from, sink, &bytes, env, err);
-        rc = end_sink(sink, bytes, rc, err);
-    }
+    if (!rc)
+        rc = describe(&c, &from, in, err);
+    rc = dio_crypt_out_end(&c, bytes, rc, err);
     if (from.bytes)
         dio_bytes_close(from.bytes);
     else
@@ -299,23 +291,33 @@ int dumpio_encrypt(const char *in, const char *out, const struct dumpio_crypt_op
     return rc;
 }
 
+/* A manifest is made of what is at hand when a file is encrypted. */
+static int no_manifest(const struct dumpio_crypt_options *o, struct dumpio_error *err)
+{
+    return o->manifest ? dio_fail(err, DUMPIO_E_ARG, DUMPIO_NO_OFFSET, "a manifest is written when "
+                                  "a file is encrypted, not when it is decrypted or rewrapped")
+                       : 0;
+}
+
 int dumpio_decrypt(const char *in, const char *out, const struct dumpio_crypt_options *options,
                    const struct dumpio_env *env, struct dumpio_error *err)
 {
     struct dio_bytes *b;
-    struct dio_out *sink;
+    struct dio_crypt_out c;
     struct outside outside;
-    int rc = same_file(in, out, err);
+    int rc = no_manifest(options, err);
+    if (!rc)
+        rc = same_file(in, out, err);
     if (!rc)
         rc = open_encrypted(&b, in, &outside, env, err);
     if (rc)
         return rc;
     rc = push_in(&b, &dio_layer_age, options->keys->k, env, err);
-    if (!rc)
-        rc = create_sink(&sink, out, options, false, env, err);
     if (!rc) {
-        rc = dio_copy_parallel(b, sink, (struct dio_copy_range){0, b->size, 0}, env, err);
-        rc = end_sink(sink, b->size, rc, err);
+        rc = dio_crypt_out_start(&c, out, options, false, env, err);
+        if (!rc)
+            rc = dio_copy_parallel(b, c.sink, (struct dio_copy_range){0, b->size, 0}, env, err);
+        rc = dio_crypt_out_end(&c, b->size, rc, err);
     }
     dio_bytes_close(b);
     return rc;
@@ -325,25 +327,27 @@ int dumpio_rewrap(const char *in, const char *out, const struct dumpio_crypt_opt
                   const struct dumpio_env *env, struct dumpio_error *err)
 {
     struct dio_bytes *b;
-    struct dio_out *sink;
+    struct dio_crypt_out c;
     struct outside outside;
     char *header = NULL;
     size_t len;
     uint64_t payload;
-    int rc = same_file(in, out, err);
+    int rc = no_manifest(options, err);
+    if (!rc)
+        rc = same_file(in, out, err);
     if (!rc)
         rc = open_encrypted(&b, in, &outside, env, err);
     if (rc)
         return rc;
     rc = dio_age_rewrap(b, options->keys->k, &header, &len, &payload, err);
-    if (!rc)
-        rc = create_sink(&sink, out, options, outside.armored || options->armor, env, err);
     if (!rc) {
-        rc = dio_write(sink, 0, header, len, err);
+        rc = dio_crypt_out_start(&c, out, options, outside.armored || options->armor, env, err);
         if (!rc)
-            rc = dio_copy_parallel(b, sink, (struct dio_copy_range){payload, b->size, len}, env,
+            rc = dio_write(c.sink, 0, header, len, err);
+        if (!rc)
+            rc = dio_copy_parallel(b, c.sink, (struct dio_copy_range){payload, b->size, len}, env,
                                    err);
-        rc = end_sink(sink, len + b->size - payload, rc, err);
+        rc = dio_crypt_out_end(&c, len + b->size - payload, rc, err);
     }
     free(header);
     dio_bytes_close(b);

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -99,6 +100,23 @@ void dio_note(const struct dumpio_env *env, enum dumpio_level level, const char 
     va_end(ap);
     make_printable(text);
     env->note(env->user, level, text);
+}
+
+struct dumpio_env dio_quiet_env(const struct dumpio_env *env)
+{
+    struct dumpio_env quiet = {0};
+    if (!env)
+        return quiet;
+    quiet.threads = env->threads;
+    quiet.memory_limit = env->memory_limit;
+    quiet.tmpdir = env->tmpdir;
+    return quiet;
+}
+
+uint64_t dio_memory_limit(const struct dumpio_env *env)
+{
+    uint64_t limit = env && env->memory_limit ? env->memory_limit : DUMPIO_MEMORY_DEFAULT;
+    return limit < SIZE_MAX / 4 ? limit : SIZE_MAX / 4;
 }
 
 const char *dumpio_strerror(int status)

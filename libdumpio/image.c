@@ -127,6 +127,68 @@ int dio_image_end(struct dio_image *im, uint64_t end, unsigned char root[DUMPIO_
     return rc ? rc : dio_root_end(im->root, im->n, root, err);
 }
 
+int dio_image_tell(struct dio_image *im, uint64_t end, struct dio_manifest *m,
+                   struct dumpio_error *err)
+{
+    int rc = dio_image_end(im, end, m->image, err);
+    m->has_image = !rc;
+    if (im->n <= DIO_MANIFEST_LEAVES_MAX) {
+        m->leaves = im->leaves;
+        m->n_leaves = (size_t)im->n;
+        im->leaves = NULL;
+    }
+    return rc;
+}
+
+/* ---- going back ------------------------------------------------------------------------------ */
+
+/* The open extent of `from`, its contents copied. */
+static int copy_open(struct dio_image *to, const struct dio_image *from, struct dumpio_error *err)
+{
+    to->is_open = from->is_open;
+    if (!from->is_open)
+        return 0;
+    if (!to->room)
+        to->room = malloc(DIO_EXTENT_SIZE);
+    if (!to->room)
+        return dio_nomem(err, "an extent of memory");
+    to->open = from->open;
+    for (size_t i = 0; i < DIO_EXTENT_FRAMES; i++) {
+        if (!dio_bit(from->open.present, i) || dio_bit(from->open.zero, i))
+            continue;
+        to->open.frames[i] = to->room + i * DIO_FRAME;
+        memcpy(to->room + i * DIO_FRAME, from->room + i * DIO_FRAME, DIO_FRAME);
+    }
+    return 0;
+}
+
+int dio_image_mark(struct dio_image_mark *mark, const struct dio_image *im,
+                   struct dumpio_error *err)
+{
+    if (!mark->at.root)
+        mark->at.root = dio_sha256_new();
+    if (!mark->at.root)
+        return dio_nomem(err, "a digest");
+    dio_sha256_copy(mark->at.root, im->root);
+    mark->at.n = im->n;
+    mark->at.next = im->next;
+    return copy_open(&mark->at, im, err);
+}
+
+int dio_image_back(struct dio_image *im, const struct dio_image_mark *mark,
+                   struct dumpio_error *err)
+{
+    dio_sha256_copy(im->root, mark->at.root);
+    im->n = mark->at.n;
+    im->next = mark->at.next;
+    return copy_open(im, &mark->at, err);
+}
+
+void dio_image_mark_free(struct dio_image_mark *mark)
+{
+    dio_image_free(&mark->at);
+}
+
 /* ---- windows --------------------------------------------------------------------------------- */
 
 void dio_image_part_free(struct dio_image_part *part)

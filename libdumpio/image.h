@@ -27,6 +27,17 @@ struct dio_image {
 int dio_image_start(struct dio_image *im, bool dense, struct dumpio_error *err);
 void dio_image_free(struct dio_image *im); /* all zero allowed */
 
+/* Where an image stands, to go back to. All zero at first, and after its free. */
+struct dio_image_mark {
+    struct dio_image at; /* leaves not its own */
+};
+int dio_image_mark(struct dio_image_mark *mark, const struct dio_image *im,
+                   struct dumpio_error *err);
+/* To a mark of this image, as often as one likes. */
+int dio_image_back(struct dio_image *im, const struct dio_image_mark *mark,
+                   struct dumpio_error *err);
+void dio_image_mark_free(struct dio_image_mark *mark);
+
 /* ---- from windows ---------------------------------------------------------------------------- */
 
 /* What one window of an extent gives; belongs to a job, made at its first use. All zero at first. */
@@ -59,5 +70,8 @@ int dio_image_piece(struct dio_image *im, const struct dio_leaf *piece, struct d
  */
 int dio_image_end(struct dio_image *im, uint64_t end, unsigned char root[DUMPIO_DIGEST_SIZE],
                   struct dumpio_error *err);
+/* The same, and what a manifest has of it: root and leaves. */
+int dio_image_tell(struct dio_image *im, uint64_t end, struct dio_manifest *m,
+                   struct dumpio_error *err);
 
 #endif

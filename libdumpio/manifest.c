@@ -26,6 +26,28 @@ void dio_manifest_free(struct dio_manifest *m)
     *m = (struct dio_manifest){0};
 }
 
+static void take_text(char **to, char **from)
+{
+    free(*to);
+    *to = *from;
+    *from = NULL;
+}
+
+void dio_manifest_take_contents(struct dio_manifest *to, struct dio_manifest *from)
+{
+    take_text(&to->format, &from->format);
+    take_text(&to->codec, &from->codec);
+    take_text(&to->containers, &from->containers);
+    take_text(&to->provenance, &from->provenance);
+    to->has_image = from->has_image;
+    memcpy(to->image, from->image, sizeof to->image);
+    free(to->leaves);
+    to->leaves = from->leaves;
+    to->n_leaves = from->n_leaves;
+    from->leaves = NULL;
+    from->n_leaves = 0;
+}
+
 /* ---- JSON ------------------------------------------------------------------------------------ */
 
 /* What is no UTF-8 becomes U+FFFD. */

@@ -53,6 +53,8 @@ struct dio_manifest {
 #define DIO_MANIFEST_SIGNATURE ".sig" /* behind the name of what is signed */
 
 void dio_manifest_free(struct dio_manifest *m); /* its contents */
+/* What `from` says of the contents (all but file and parts) becomes what `to` says; moved. */
+void dio_manifest_take_contents(struct dio_manifest *to, struct dio_manifest *from);
 
 /*
  * As JSON text, malloc'ed, that ends with a digest of itself. The same manifest gives the same
@@ -71,6 +73,14 @@ int dio_manifest_parse(struct dio_manifest *m, const char *text, size_t len,
 int dio_manifest_sums(const struct dio_manifest *m, char **text, size_t *len,
                       struct dumpio_error *err);
 
+#define DIO_PART_UNSIZED UINT64_MAX
+
+/*
+ * A file of such lines as parts whose sizes are unknown: those that name files of their own folder.
+ * None: it is something else.
+ */
+int dio_sums_load(struct dio_manifest *m, const char *path, struct dumpio_error *err);
+
 /*
  * The manifest beside a dump or one of its parts: PATH.manifest.json, or PREFIX.manifest.json for
  * PREFIX001 and its like, or any *.manifest.json in the folder that names the file. DUMPIO_END:
@@ -78,6 +88,9 @@ int dio_manifest_sums(const struct dio_manifest *m, char **text, size_t *len,
  */
 int dio_manifest_find(struct dio_manifest *m, const char *path, const struct dumpio_env *env,
                       struct dumpio_error *err);
+/* The checksums PATH.sha256, or PREFIX.sha256, that name the file; *where malloc'ed. DUMPIO_END. */
+int dio_sums_look(struct dio_manifest *m, const char *path, char **where,
+                  const struct dumpio_env *env, struct dumpio_error *err);
 /* Where it is instead, malloc'ed, and what it says. */
 int dio_manifest_look(struct dio_manifest *m, const char *path, char **where,
                       const struct dumpio_env *env, struct dumpio_error *err);

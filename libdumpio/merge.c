@@ -5,6 +5,7 @@
  */
 #include "io/partial.h"
 #include "parts_core.h"
+#include "prove.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -21,25 +22,10 @@ static bool ends_with(const char *path, const char *end)
 
 static int load_manifest(struct dio_merge *g, const char *path, struct dumpio_error *err)
 {
-    struct dio_file_in in;
-    size_t got = 0;
-    int rc = dio_file_open(&in, path, err);
-    if (rc)
-        return rc;
-    if (!in.bytes || in.bytes->size > DIO_MANIFEST_MAX) {
-        dio_stream_close(in.fd);
-        dio_bytes_close(in.bytes);
-        return dio_fail(err, DUMPIO_E_LIMIT, DUMPIO_NO_OFFSET, "%s is no manifest", path);
-    }
-    char *text = malloc((size_t)in.bytes->size + 1);
-    rc = text ? dio_read_some(in.bytes, 0, text, (size_t)in.bytes->size, &got, err)
-              : dio_nomem(err, "a manifest");
-    dio_bytes_close(in.bytes);
-    if (!rc)
-        rc = dio_manifest_parse(&g->m, text, got, err);
-    free(text);
+    int rc = dio_manifest_look(&g->m, path, &g->manifest_path, g->env, err);
     g->has_manifest = !rc;
-    return rc ? dio_context(err, rc, "%s", path) : 0;
+    return rc == DUMPIO_END ? dio_fail(err, DUMPIO_E_IO, DUMPIO_NO_OFFSET, "%s: no such file", path)
+                            : rc;
 }
 
 /* Take what stands beside parts off the list; a manifest among the files is the one that counts. */
@@ -83,7 +69,8 @@ static int find_manifest(struct dio_merge *g, struct dumpio_error *err)
     size_t best = 0;
     for (size_t i = 0; i < g->n && 2 * best < g->n + 1; i++) {
         struct dio_manifest m = {0};
-        int rc = dio_manifest_find(&m, g->paths[i], g->env, err);
+        char *where;
+        int rc = dio_manifest_look(&m, g->paths[i], &where, g->env, err);
         if (rc == DUMPIO_END)
             continue;
         if (rc)
@@ -91,11 +78,14 @@ static int find_manifest(struct dio_merge *g, struct dumpio_error *err)
         size_t known = m.split == DIO_SPLIT_NONE ? 0 : names_known(g, &m); /* NONE: no set's */
         if (known > best) {
             dio_manifest_free(&g->m);
+            free(g->manifest_path);
             g->m = m;
+            g->manifest_path = where;
             g->has_manifest = true;
             best = known;
         } else {
             dio_manifest_free(&m);
+            free(where);
         }
     }
     return 0;
@@ -120,6 +110,35 @@ static int check_manifest(const struct dio_manifest *m, struct dumpio_error *err
         return dio_fail(err, DUMPIO_E_CORRUPT, DUMPIO_NO_OFFSET, "the manifest's parts make %llu "
                         "bytes, the file has %llu", (unsigned long long)at,
                         (unsigned long long)m->file_size);
+    return 0;
+}
+
+/* Whose manifest is it? */
+static int check_signature(struct dio_merge *g, struct dumpio_error *err)
+{
+    struct dumpio_signature s = {0};
+    const char *allowed = g->o->allowed_signers;
+    size_t room = strlen(g->manifest_path) + sizeof ".age";
+    char *sealed = malloc(room);
+    if (!sealed)
+        return dio_nomem(err, "a file name");
+    snprintf(sealed, room, "%s.age", g->manifest_path);
+    FILE *f = fopen(sealed, "rb");
+    if (f)
+        fclose(f);
+    int rc = dio_check_signatures(g->manifest_path, f ? sealed : NULL, allowed, &s, err);
+    free(sealed);
+    if (rc)
+        return rc;
+    if (s.state == DUMPIO_SIGNATURE_BAD || s.state == DUMPIO_SIGNED_BY_OTHER)
+        return dio_fail(err, DUMPIO_E_CORRUPT, DUMPIO_NO_OFFSET, "%s: its signature is no good: %s: "
+                        "nothing written", g->manifest_path, s.who);
+    if (allowed && s.state != DUMPIO_SIGNED_BY)
+        return dio_fail(err, DUMPIO_E_CORRUPT, DUMPIO_NO_OFFSET, "%s is not signed: nothing written",
+                        g->manifest_path);
+    if (s.state == DUMPIO_SIGNED || s.state == DUMPIO_SIGNED_BY)
+        dio_note(g->env, DUMPIO_NOTE, "%s is signed by %s%s%s", g->manifest_path, s.who,
+                 *s.who ? ", " : "the key ", s.fingerprint);
     return 0;
 }
 
@@ -306,6 +325,11 @@ int dumpio_merge(const char *const *paths, size_t n, const char *out,
     int rc = sort_out(&g, paths, n, list, err);
     if (!rc && !g.has_manifest)
         rc = find_manifest(&g, err);
+    if (!rc && g.has_manifest)
+        rc = check_signature(&g, err);
+    else if (!rc && g.o->allowed_signers)
+        rc = dio_fail(err, DUMPIO_E_ARG, DUMPIO_NO_OFFSET, "there is no manifest of the parts, so "
+                      "nothing is signed");
     if (!rc)
         rc = g.has_manifest ? with_manifest(&g, list, err) : without_manifest(&g, err);
     if (g.sink) {
@@ -314,7 +338,9 @@ int dumpio_merge(const char *const *paths, size_t n, const char *out,
                      "behind it", g.sink->name);
         g.sink->ops->discard(g.sink);
     }
+    dio_beside_free(&g.beside);
     free(list);
+    free(g.manifest_path);
     free(g.found);
     free(g.damaged);
     dio_manifest_free(&g.m);

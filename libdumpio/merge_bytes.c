@@ -7,6 +7,7 @@
 #include "io/partial.h"
 #include "parts_core.h"
 #include "sha256.h"
+#include "sign.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,13 +38,55 @@ static int count_proved(struct dio_merge *g, struct dio_bytes *old, struct dumpi
     return rc;
 }
 
+/* The manifest of the output, where one is asked for. */
+static int start_beside(struct dio_merge *g, struct dumpio_error *err)
+{
+    const struct dumpio_manifest_options *m = g->o->convert ? g->o->convert->manifest : NULL;
+    const struct dio_beside_options o = {
+        .force = g->o->force != 0, .no_sync = g->o->no_sync != 0, .env = g->env,
+        .signer = m ? dio_signer_inside(m->signer) : NULL,
+    };
+    if (!m)
+        return dio_beside_none(g->out, g->o->force != 0, err);
+    if (!g->has_manifest || !g->m.has_file || g->o->salvage)
+        return dio_fail(err, DUMPIO_E_ARG, DUMPIO_NO_OFFSET, "a manifest of what is joined by bytes "
+                        "is made of that of the parts, all of them: %s", g->o->salvage
+                        ? "not of what is salvaged" : "there is none");
+    int rc = dio_beside_check_path(g->out, err);
+    return rc ? rc : dio_beside_start(&g->beside, g->out, &o, err);
+}
+
+/* Give the output its name, and write its manifest: the contents are what the parts' says. */
+static int end_bytes(struct dio_merge *g, struct dumpio_error *err)
+{
+    struct dio_out *sink = g->sink;
+    struct dio_file_sum sum = {.size = g->m.file_size};
+    bool manifest = g->o->convert && g->o->convert->manifest;
+    g->sink = NULL; /* finish frees it in every case */
+    g->result->bytes = g->m.file_size;
+    if (!manifest && g->o->force)
+        dio_beside_forget(g->out, g->env);
+    int rc = sink->ops->finish(sink, g->m.file_size, err);
+    if (rc || !manifest)
+        return rc;
+    struct dio_manifest whole = {0};
+    dio_manifest_take_contents(&whole, &g->m);
+    memcpy(sum.sha256, g->m.file_sha256, sizeof sum.sha256);
+    rc = dio_beside_write_one(&g->beside, &whole, g->out, &sum, err);
+    dio_manifest_free(&whole);
+    return rc;
+}
+
 int dio_merge_resume(struct dio_merge *g, struct dumpio_error *err)
 {
     const struct dio_file_out_options how = {g->o->force != 0, g->o->no_sync != 0};
     struct dio_bytes *old;
+    int rc = start_beside(g, err);
+    if (rc)
+        return rc;
     if (!dio_partial_can(g->out))
         return dio_file_create(&g->sink, g->out, &how, err);
-    int rc = dio_partial_create(&g->sink, &old, g->out, &how, &g->keep, err);
+    rc = dio_partial_create(&g->sink, &old, g->out, &how, &g->keep, err);
     return rc || !old->size ? rc : count_proved(g, old, err);
 }
 
@@ -136,12 +179,9 @@ int dio_merge_bytes(struct dio_merge *g, struct dumpio_error *err)
     free(block);
     if (rc)
         return rc;
-    struct dio_out *sink = g->sink;
-    g->sink = NULL; /* finish frees it in every case */
     g->result->parts += g->resumed;
     g->result->resumed = g->resumed;
-    g->result->bytes = g->m.file_size;
-    rc = sink->ops->finish(sink, g->m.file_size, err);
+    rc = end_bytes(g, err);
     return rc ? rc : dio_tick(&g->ticker, 1, err);
 }
 
@@ -244,6 +284,8 @@ int dio_merge_plain(struct dio_merge *g, struct dumpio_error *err)
                         "missing, or these are no parts", g->n);
     rc = dio_merge_as_it_was(g, err);
     if (!rc)
+        rc = start_beside(g, err);
+    if (!rc)
         rc = invent(g, first, err);
     if (!rc)
         rc = dio_file_create(&g->sink, g->out, &how, err);
@@ -254,9 +296,6 @@ int dio_merge_plain(struct dio_merge *g, struct dumpio_error *err)
     rc = copy_pieces(g, err);
     if (rc)
         return rc;
-    struct dio_out *sink = g->sink;
-    g->sink = NULL;
     g->result->parts = (uint32_t)g->n;
-    g->result->bytes = g->m.file_size;
-    return sink->ops->finish(sink, g->m.file_size, err);
+    return end_bytes(g, err);
 }

@@ -10,39 +10,56 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int open_set(struct dio_merge *g, const struct dumpio_env *env, struct dumpio_dump **d,
-                    struct dumpio_error *err)
-{
-    g->result->kind = DUMPIO_MERGE_SET;
-    return dumpio_open(d, g->paths, g->n, g->o->open, env, err);
-}
-
-static int open_union(struct dio_merge *g, const struct dumpio_env *quiet, struct dumpio_dump **d,
+/*
+ * Every file by itself, and all of them as one dump. left_out not NULL: those that cannot be opened
+ * are left out with a warning, and counted there; and pages that differ are lost.
+ */
+static int open_union(struct dumpio_dump **d, const char *const *paths, size_t n, size_t *left_out,
+                      const struct dumpio_open_options *options, const struct dumpio_env *env,
                       struct dumpio_error *err)
 {
-    struct dumpio_dump **parts = calloc(g->n, sizeof(struct dumpio_dump *));
-    size_t n = 0;
+    const struct dumpio_env quiet = dio_quiet_env(env);
+    struct dumpio_dump **parts = calloc(n, sizeof(struct dumpio_dump *));
+    size_t k = 0;
     int rc = parts ? 0 : dio_nomem(err, "the parts");
-    g->result->kind = DUMPIO_MERGE_UNION;
-    for (size_t i = 0; i < g->n && !rc; i++) {
+    for (size_t i = 0; i < n && !rc; i++) {
         struct dumpio_error e = {0};
-        rc = dumpio_open(&parts[n], &g->paths[i], 1, g->o->open, quiet, &e);
+        rc = dumpio_open(&parts[k], &paths[i], 1, options, &quiet, &e);
         if (!rc) {
-            n++;
-        } else if (g->o->salvage && rc != DUMPIO_E_NOMEM) {
-            dio_note(g->env, DUMPIO_WARNING, "%s is left out: %s", g->paths[i], e.message);
+            k++;
+        } else if (left_out && rc != DUMPIO_E_NOMEM) {
+            ++*left_out;
+            dio_note(env, DUMPIO_WARNING, "%s is left out: %s", paths[i], e.message);
             rc = 0;
         } else if (err) {
             *err = e;
         }
     }
-    if (!rc && !n)
+    if (!rc && !k)
         rc = dio_fail(err, DUMPIO_E_FORMAT, DUMPIO_NO_OFFSET, "no part can be opened");
     if (!rc)
-        rc = dio_union_new(d, parts, n, g->o->salvage != 0, g->env, err);
-    for (size_t i = 0; i < n && rc; i++)
+        rc = dio_union_new(d, parts, k, left_out != NULL, env, err);
+    for (size_t i = 0; i < k && rc; i++)
         dumpio_close(parts[i]);
     free(parts);
+    return rc;
+}
+
+int dumpio_open_parts(struct dumpio_dump **out, const char *const *paths, size_t n,
+                      const struct dumpio_open_options *options, size_t *left_out,
+                      const struct dumpio_env *env, struct dumpio_error *err)
+{
+    struct dumpio_error why = {0};
+    size_t unused;
+    if (!left_out)
+        left_out = &unused;
+    *left_out = 0;
+    int rc = dumpio_open(out, paths, n, options, env, &why);
+    bool alone = rc == DUMPIO_E_NOMEM || rc == DUMPIO_E_CANCELLED;
+    if (rc && n > 1 && !alone && !open_union(out, paths, n, left_out, options, env, NULL))
+        return 0;
+    if (rc && err)
+        *err = why;
     return rc;
 }
 
@@ -107,14 +124,17 @@ static int write_out(struct dio_merge *g, struct dumpio_dump *d, struct dumpio_e
 
 int dio_merge_memory(struct dio_merge *g, struct dumpio_error *err)
 {
-    const struct dumpio_env quiet = {.threads = g->env ? g->env->threads : 0,
-                                     .memory_limit = g->env ? g->env->memory_limit : 0,
-                                     .tmpdir = g->env ? g->env->tmpdir : NULL};
+    const struct dumpio_env quiet = dio_quiet_env(g->env);
     struct dumpio_dump *d = NULL;
+    size_t left_out = 0; /* what they held is lost, and told as that */
     bool set;
     int rc = is_set(g, &quiet, &set);
-    if (!rc)
-        rc = set ? open_set(g, g->env, &d, err) : open_union(g, &quiet, &d, err);
+    g->result->kind = set ? DUMPIO_MERGE_SET : DUMPIO_MERGE_UNION;
+    if (!rc && set)
+        rc = dumpio_open(&d, g->paths, g->n, g->o->open, g->env, err);
+    else if (!rc)
+        rc = open_union(&d, g->paths, g->n, g->o->salvage ? &left_out : NULL, g->o->open, g->env,
+                        err);
     if (!rc)
         rc = look_for_gaps(g, d, err);
     if (!rc)

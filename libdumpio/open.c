@@ -6,6 +6,7 @@
 #include "io/io.h"
 #include "layers/flat.h"
 #include "model_core.h"
+#include "pieces.h"
 #include "plug/decode.h"
 #include "salvage.h"
 #include "stack.h"
@@ -95,8 +96,7 @@ static int is_recognised(const struct dumpio_dump *d, struct dio_bytes *b, uint8
 }
 
 /*
- * Several files of which only one begins like anything: the pieces of one file, that one first, the
- * others in the order given.
+ * Several files of which only one begins like anything: the pieces of one file, that one first.
  */
 static int join_pieces(struct dumpio_dump *d, uint8_t *head, struct dumpio_error *err)
 {
@@ -111,12 +111,16 @@ static int join_pieces(struct dumpio_dump *d, uint8_t *head, struct dumpio_error
     }
     if (d->n_parts < 2 || known != 1)
         return 0;
-    dio_note(&d->env, DUMPIO_NOTE, "%zu files are taken for the pieces of one, %s first: only that "
-             "one begins like a dump or a container", d->n_parts, d->parts[first]->name);
-    struct dio_bytes *b = d->parts[first];
-    memmove(&d->parts[1], &d->parts[0], first * sizeof(struct dio_bytes *));
-    d->parts[0] = b;
-    int rc = dio_concat(&b, d->parts, d->n_parts, err);
+    const char *name = d->parts[first]->name;
+    bool told;
+    int rc = dio_pieces_order(d->parts, d->n_parts, first, &told, &d->env, err);
+    if (rc)
+        return rc;
+    dio_note(&d->env, DUMPIO_NOTE, "%zu files are taken for the pieces of one, %s first: %s",
+             d->n_parts, name, told ? "the manifest beside them says so"
+             : "only that one begins like a dump or a container");
+    struct dio_bytes *b;
+    rc = dio_concat(&b, d->parts, d->n_parts, err);
     if (rc)
         return rc;
     d->joined = (uint32_t)d->n_parts;

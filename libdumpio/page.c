@@ -9,7 +9,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define CACHE_BYTES (8u << 20)
+#define CACHE_MAX (8u << 20) /* bytes */
+#define CACHE_MIN (1u << 20)
+#define CACHE_SHARE 16u      /* of the memory limit */
 #define READ_AHEAD (64u << 10)
 
 void dio_decoder_free(struct dio_decoder *d)
@@ -62,6 +64,12 @@ struct dio_page_cache {
     char why[160];      /* of the last lost page */
 };
 
+static size_t cache_bytes(const struct dumpio_env *env)
+{
+    uint64_t n = dio_memory_limit(env) / CACHE_SHARE;
+    return n > CACHE_MAX ? CACHE_MAX : n < CACHE_MIN ? CACHE_MIN : (size_t)n;
+}
+
 struct dio_page_cache *dio_page_cache_new(struct dumpio_dump *dump)
 {
     struct dio_page_cache *c = calloc(1, sizeof *c);
@@ -69,7 +77,7 @@ struct dio_page_cache *dio_page_cache_new(struct dumpio_dump *dump)
         return NULL;
     c->dump = dump;
     c->unit = dump->info->unit;
-    c->n = CACHE_BYTES / c->unit;
+    c->n = cache_bytes(&dump->env) / c->unit;
     c->last_miss = UINT64_MAX;
     pthread_mutex_init(&c->lock, NULL);
     c->batch = dio_batch_new();

@@ -3,10 +3,10 @@
  * Names of parts, digests of files, and the manifest and checksums that are written beside parts
  * (docs/manifest.md). What the parts hold is none of its business.
  */
-#include "filter.h"
 #include "io/partial.h"
 #include "parts_core.h"
 #include "sha256.h"
+#include "sign.h"
 #include "stack.h"
 
 #include <stdio.h>
@@ -57,50 +57,36 @@ char *dio_parts_path(const struct dio_parts *p, uint64_t n)
 }
 
 /* What stands before the number, up to the last character that is not one of `without`. */
-static char *front(const struct dio_parts *p, const char *without, const char *suffix)
+static char *front(const struct dio_parts *p, const char *without)
 {
     size_t len;
     unsigned width;
     const char *text = p->o->name ? p->o->name : p->o->prefix;
     size_t at = p->o->name ? number_field(text, &len, &width) - 1 : strlen(text);
-    char *path = malloc(at + strlen(suffix) + 1);
     while (at && strchr(without, text[at - 1]))
         at--;
-    if (path)
-        snprintf(path, at + strlen(suffix) + 1, "%.*s%s", (int)at, text, suffix);
-    return path;
+    return strndup(text, at);
 }
 
 char *dio_parts_stem(const struct dio_parts *p)
 {
-    return front(p, "-_.", "");
+    return front(p, "-_.");
 }
 
-/* PREFIX.manifest.json; "dump.%03d": dump.manifest.json */
-static char *beside(const struct dio_parts *p, const char *suffix)
+/* What stands beside parts is called after all of them: "dump.%03d" and "dump.": dump.manifest.json */
+static int open_beside(struct dio_parts *p, struct dumpio_error *err)
 {
-    return front(p, p->o->name ? "-_." : "", suffix);
-}
-
-static int open_beside(struct dio_parts *p, const char *suffix, struct dio_out **out,
-                       struct dumpio_error *err)
-{
-    const struct dio_file_out_options o = {p->o->force != 0, p->o->no_sync != 0};
-    char *path = beside(p, suffix);
-    int rc = path ? dio_file_create(out, path, &o, err) : dio_nomem(err, "a file name");
-    free(path);
+    const struct dumpio_convert_options *c = p->o->convert;
+    const struct dio_keys *keys = dio_keys_inside(c ? c->keys : NULL);
+    const struct dio_beside_options o = {
+        .force = p->o->force != 0, .no_sync = p->o->no_sync != 0, .env = p->env,
+        .keys = keys && dio_keys_count(keys, DIO_KEY_SEAL) ? keys : NULL,
+        .signer = c && c->manifest ? dio_signer_inside(c->manifest->signer) : NULL,
+    };
+    char *stem = p->o->beside ? strdup(p->o->beside) : front(p, p->o->name ? "-_." : ".");
+    int rc = stem ? dio_beside_start(&p->beside, stem, &o, err) : dio_nomem(err, "a file name");
+    free(stem);
     return rc;
-}
-
-/* The manifest that only the recipients can read. */
-static int open_sealed(struct dio_parts *p, struct dumpio_error *err)
-{
-    const struct dio_keys *keys = dio_keys_inside(p->o->convert ? p->o->convert->keys : NULL);
-    const struct dio_layer_options around = {.level = DUMPIO_LEVEL_DEFAULT, .keys = keys};
-    if (!keys)
-        return 0;
-    int rc = open_beside(p, DIO_MANIFEST_SEALED, &p->sealed, err);
-    return rc ? rc : dio_stack_create(&p->sealed, "", "none", &around, p->env, err);
 }
 
 static int check_names(const struct dumpio_split_options *o, struct dumpio_error *err)
@@ -129,10 +115,7 @@ int dio_parts_start(struct dio_parts *p, const struct dumpio_split_options *o,
                         (unsigned long long)expected, DUMPIO_PARTS_MAX);
     for (uint64_t limit = 1000; expected >= limit; limit *= 10)
         p->digits++;
-    rc = open_beside(p, DIO_MANIFEST_SUFFIX, &p->manifest, err);
-    if (!rc)
-        rc = open_beside(p, DIO_MANIFEST_SUMS, &p->sums, err);
-    return rc ? rc : open_sealed(p, err);
+    return open_beside(p, err);
 }
 
 static bool grow(struct dio_parts *p)
@@ -167,29 +150,7 @@ void dio_parts_undo(struct dio_parts *p)
     dio_temp_file_drop(&p->made[--p->m.n_parts]);
 }
 
-int dio_parts_name_contents(struct dio_parts *p, const struct dumpio_dump *dump,
-                            const struct dumpio_convert_options *convert, struct dumpio_error *err)
-{
-    const struct dumpio_filter *f = convert->filter;
-    p->m.format = strdup(convert->format);
-    if (convert->codec)
-        p->m.codec = strdup(convert->codec);
-    p->m.provenance = dio_filter_provenance(f, dumpio_get_info(dump));
-    return p->m.format && p->m.provenance ? 0 : dio_nomem(err, "the manifest");
-}
-
 /* ---- the end ------------------------------------------------------------------------------------ */
-
-static int put(struct dio_out **out, const char *text, size_t len, struct dumpio_error *err)
-{
-    struct dio_out *o = *out;
-    int rc = dio_write(o, 0, text, len, err);
-    *out = NULL;
-    if (!rc)
-        return o->ops->finish(o, len, err);
-    o->ops->discard(o);
-    return rc;
-}
 
 /* A part that a former, longer run left behind would be joined by whoever takes them all. */
 static void tell_stale(const struct dio_parts *p)
@@ -201,50 +162,6 @@ static void tell_stale(const struct dio_parts *p)
         dio_note(p->env, DUMPIO_WARNING, "%s is there already, and no part of this set", next);
     }
     free(next);
-}
-
-static int put_manifest(struct dio_out **out, const struct dio_manifest *m,
-                        struct dumpio_error *err)
-{
-    char *text = NULL;
-    size_t len;
-    int rc = dio_manifest_text(m, &text, &len, err);
-    if (!rc)
-        rc = put(out, text, len, err);
-    free(text);
-    return rc;
-}
-
-/* What of a manifest may be known to everybody: the names, sizes and digests of ciphertext. */
-static int put_open_manifest(struct dio_parts *p, struct dumpio_error *err)
-{
-    struct dio_manifest m = {.split = p->m.split, .has_file = p->m.has_file,
-                             .file_size = p->m.file_size, .n_parts = p->m.n_parts};
-    memcpy(m.file_sha256, p->m.file_sha256, sizeof m.file_sha256);
-    m.parts = malloc((m.n_parts + 1) * sizeof *m.parts);
-    if (!m.parts)
-        return dio_nomem(err, "a manifest");
-    for (size_t i = 0; i < m.n_parts; i++) {
-        m.parts[i] = p->m.parts[i];
-        m.parts[i].start = m.parts[i].end = 0;
-    }
-    int rc = put_manifest(&p->manifest, &m, err);
-    free(m.parts); /* the names are p's */
-    return rc;
-}
-
-static int write_beside(struct dio_parts *p, struct dumpio_error *err)
-{
-    char *text = NULL;
-    size_t len;
-    int rc = dio_manifest_sums(&p->m, &text, &len, err);
-    if (!rc)
-        rc = put(&p->sums, text, len, err);
-    free(text);
-    if (rc || !p->sealed)
-        return rc ? rc : put_manifest(&p->manifest, &p->m, err);
-    rc = put_manifest(&p->sealed, &p->m, err);
-    return rc ? rc : put_open_manifest(p, err);
 }
 
 /* Now that their number is known, the parts have names. */
@@ -287,7 +204,7 @@ int dio_parts_end(struct dio_parts *p, int rc, struct dumpio_error *err)
     if (!rc)
         rc = show_parts(p, &shown, err);
     if (!rc)
-        rc = write_beside(p, err);
+        rc = dio_beside_write(&p->beside, &p->m, err);
     if (!rc)
         tell_stale(p);
     for (size_t i = 0; i < p->m.n_parts; i++) {
@@ -296,10 +213,7 @@ int dio_parts_end(struct dio_parts *p, int rc, struct dumpio_error *err)
         dio_temp_file_drop(&p->made[i]);
     }
     free(p->made);
-    struct dio_out *left[] = {p->manifest, p->sums, p->sealed};
-    for (size_t i = 0; i < 3; i++)
-        if (left[i])
-            left[i]->ops->discard(left[i]);
+    dio_beside_free(&p->beside);
     dio_manifest_free(&p->m);
     return rc;
 }

@@ -5,6 +5,7 @@
 #ifndef DIO_PARTS_CORE_H
 #define DIO_PARTS_CORE_H
 
+#include "beside.h"
 #include "io/io.h"
 #include "io/temp_file.h"
 #include "manifest.h"
@@ -22,23 +23,18 @@ struct dio_parts {
     struct dio_manifest m;      /* grows by a part at a time */
     size_t cap;
     struct dio_temp_file *made; /* the parts, which have no names yet; m.n_parts of them */
-    struct dio_out *manifest, *sums; /* opened first, so that nothing is in their way at the end */
-    struct dio_out *sealed;     /* the manifest for the recipients; NULL when there are none */
+    struct dio_beside beside;
 };
 
 /*
- * Check the names; `expected` parts (0 = not known). Opens the files beside the parts. With
- * recipients in o->convert, what the manifest says of the contents goes to a sealed one.
+ * Check the names; `expected` parts (0 = not known). Opens the files beside the parts: sealed and
+ * signed as o->convert says.
  */
 int dio_parts_start(struct dio_parts *p, const struct dumpio_split_options *o,
                     enum dio_manifest_split split, uint64_t expected, const struct dumpio_env *env,
                     struct dumpio_error *err);
 /* The name that all parts share, as of one file: its suffixes tell containers. malloc'ed or NULL. */
 char *dio_parts_stem(const struct dio_parts *p);
-/* What the manifest says of a conversion's output. */
-int dio_parts_name_contents(struct dio_parts *p, const struct dumpio_dump *dump,
-                            const struct dumpio_convert_options *convert,
-                            struct dumpio_error *err);
 /* Path of part number n from 1, malloc'ed; NULL: out of memory. */
 char *dio_parts_path(const struct dio_parts *p, uint64_t n);
 /* A part, its file closed: taken in every case. Its name is filled in at the end. */
@@ -91,8 +87,10 @@ struct dio_merge {
     const char *out;
     struct dio_manifest m;
     bool has_manifest;
+    char *manifest_path;      /* its; malloc'ed */
     const char **found;       /* of every part of the manifest, its path; NULL = missing */
     bool *damaged;            /* likewise: what was found is not what the manifest says */
+    struct dio_beside beside; /* by bytes: the manifest of the output, when asked for */
     struct dio_out *sink;     /* by bytes: OUT.dumpmerge, or OUT itself; NULL = not open */
     uint32_t resumed;         /* first parts that OUT.dumpmerge has already */
     bool keep;                /* OUT.dumpmerge is worth keeping when this run fails */

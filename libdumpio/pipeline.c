@@ -142,11 +142,10 @@ static void *thread_main(void *arg)
 
 /* ---- threads, and what they and the jobs own -------------------------------------------------- */
 
-/* Three quarters of the memory are for the ring: the rest is for caches and indexes. */
+/* Half of the memory is for the ring: the rest is for the caches of the layers, and indexes. */
 static uint64_t threads_in_memory(const struct dio_pipeline *p, const struct dumpio_env *env)
 {
-    uint64_t limit = env && env->memory_limit ? env->memory_limit : DUMPIO_MEMORY_DEFAULT;
-    uint64_t n = limit / 4 * 3 / (p->jobs_per_thread * p->job_memory + p->worker_memory);
+    uint64_t n = dio_memory_limit(env) / 2 / (p->jobs_per_thread * p->job_memory + p->worker_memory);
     return n ? n : 1;
 }
 

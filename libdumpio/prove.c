@@ -89,7 +89,8 @@ static void fill_info(struct dumpio_manifest *p, bool opened)
         .split = (int)m->split, .format = m->format ? m->format : "",
         .codec = m->codec ? m->codec : "", .containers = m->containers ? m->containers : "",
         .provenance = m->provenance ? m->provenance : "", .has_image = m->has_image,
-        .leaves = m->n_leaves};
+        .leaves = m->n_leaves, .sums_only = p->sums_only, .sums_path = p->sums_path,
+        .sums_why = p->sums_why};
     memcpy(p->info.image, m->image, sizeof p->info.image);
 }
 
@@ -98,7 +99,7 @@ static int find_parts(struct dumpio_manifest *p, struct dumpio_error *err)
 {
     const char *slash = strrchr(p->path, '/');
     size_t folder = slash ? (size_t)(slash - p->path) + 1 : 0;
-    size_t stem = strlen(p->path) - strlen(DIO_MANIFEST_SUFFIX);
+    size_t stem = strlen(p->path) - strlen(p->sums_only ? DIO_MANIFEST_SUMS : DIO_MANIFEST_SUFFIX);
     p->paths = calloc(p->m.n_parts, sizeof *p->paths);
     if (!p->paths)
         return dio_nomem(err, "the list of parts");
@@ -119,6 +120,42 @@ static int find_parts(struct dumpio_manifest *p, struct dumpio_error *err)
         }
     }
     return 0;
+}
+
+static const struct dio_manifest_part *part_named(const struct dio_manifest *m, const char *name)
+{
+    for (size_t i = 0; i < m->n_parts; i++)
+        if (!strcmp(m->parts[i].name, name))
+            return &m->parts[i];
+    return NULL;
+}
+
+/* The checksums beside a manifest have to say the same. */
+static int compare_sums(struct dumpio_manifest *p, struct dumpio_error *err)
+{
+    struct dio_manifest sums = {0};
+    struct dumpio_error why = {0};
+    size_t stem = strlen(p->path) - strlen(DIO_MANIFEST_SUFFIX), room = strlen(p->path) + 1;
+    p->sums_path = malloc(room);
+    if (!p->sums_path)
+        return dio_nomem(err, "a file name");
+    snprintf(p->sums_path, room, "%.*s%s", (int)stem, p->path, DIO_MANIFEST_SUMS);
+    if (!is_file(p->sums_path)) {
+        free(p->sums_path);
+        p->sums_path = NULL;
+        return 0;
+    }
+    int rc = dio_sums_load(&sums, p->sums_path, &why);
+    if (rc)
+        snprintf(p->sums_why, sizeof p->sums_why, "%.200s", why.message);
+    for (size_t i = 0; !rc && i < p->m.n_parts && !*p->sums_why; i++) {
+        const struct dio_manifest_part *is = &p->m.parts[i], *says = part_named(&sums, is->name);
+        if (!says || memcmp(says->sha256, is->sha256, sizeof is->sha256) != 0)
+            snprintf(p->sums_why, sizeof p->sums_why, "it has %s of %.150s",
+                     says ? "another SHA-256" : "none", is->name);
+    }
+    dio_manifest_free(&sums);
+    return rc == DUMPIO_E_NOMEM ? dio_nomem(err, "checksums") : 0;
 }
 
 /* The encrypted manifest beside the open one, if there is one. */
@@ -146,8 +183,14 @@ int dumpio_manifest_open(struct dumpio_manifest **out, const char *path,
     if (!p)
         return dio_nomem(err, "a manifest");
     int rc = dio_manifest_look(&p->m, path, &p->path, env, err);
-    if (!rc)
+    if (rc == DUMPIO_END) {
+        p->sums_only = true;
+        rc = dio_sums_look(&p->m, path, &p->path, env, err);
+    }
+    if (!rc && !p->sums_only)
         rc = find_sealed(p, err);
+    if (!rc && !p->sums_only)
+        rc = compare_sums(p, err);
     bool opens = !rc && p->sealed_path && k && dio_keys_count(k, DIO_KEY_OPEN);
     if (opens)
         rc = open_sealed(p, k, env, err);
@@ -171,6 +214,7 @@ void dumpio_manifest_close(struct dumpio_manifest *m)
     free(m->paths);
     free(m->path);
     free(m->sealed_path);
+    free(m->sums_path);
     dio_manifest_free(&m->m);
     free(m);
 }
@@ -230,11 +274,12 @@ static int check_part(const struct dumpio_manifest *m, size_t i, struct hashing 
     if (rc)
         return rc == DUMPIO_E_NOMEM ? rc : 0;
     uint64_t size = in.bytes->size;
-    rc = size == p->size ? hash_all(g, in.bytes, sha256, err) : 0;
+    bool fits = p->size == DIO_PART_UNSIZED || size == p->size;
+    rc = fits ? hash_all(g, in.bytes, sha256, err) : 0;
     dio_bytes_close(in.bytes);
     if (rc)
         return rc == DUMPIO_E_IO ? 0 : rc;
-    if (size != p->size) {
+    if (!fits) {
         *state = DUMPIO_PART_SIZE;
         dio_fail(err, DUMPIO_E_CORRUPT, DUMPIO_NO_OFFSET, "%llu bytes, not %llu",
                  (unsigned long long)size, (unsigned long long)p->size);
@@ -256,7 +301,7 @@ int dumpio_manifest_check_parts(struct dumpio_manifest *m,
     struct hashing g = {dio_sha256_new(), malloc(BLOCK), {.env = env}};
     int rc = g.h && g.block ? 0 : dio_nomem(err, "a digest");
     for (size_t i = 0; i < m->m.n_parts; i++)
-        g.ticker.p.total += m->m.parts[i].size;
+        g.ticker.p.total += m->m.parts[i].size == DIO_PART_UNSIZED ? 0 : m->m.parts[i].size;
     *bad = 0;
     for (size_t i = 0; i < m->m.n_parts && !rc; i++) {
         struct dumpio_error why = {0};

@@ -149,20 +149,26 @@ static int badness(enum dumpio_signature_state s)
     return order[s];
 }
 
-int dumpio_manifest_check_signature(const struct dumpio_manifest *m, const char *allowed,
-                                    struct dumpio_signature *result, struct dumpio_error *err)
+int dio_check_signatures(const char *manifest, const char *sealed, const char *allowed,
+                         struct dumpio_signature *result, struct dumpio_error *err)
 {
-    struct dumpio_signature sealed;
+    struct dumpio_signature other;
     char *text = NULL;
     size_t len = 0;
     int rc = allowed ? dio_small_file(allowed, ALLOWED_MAX, &text, &len, err) : 0;
     if (!rc)
-        rc = check_one(m->path, text, len, result, err);
-    if (!rc && m->sealed_path) {
-        rc = check_one(m->sealed_path, text, len, &sealed, err);
-        if (!rc && badness(sealed.state) > badness(result->state))
-            *result = sealed;
+        rc = check_one(manifest, text, len, result, err);
+    if (!rc && sealed) {
+        rc = check_one(sealed, text, len, &other, err);
+        if (!rc && badness(other.state) > badness(result->state))
+            *result = other;
     }
     free(text);
     return rc;
+}
+
+int dumpio_manifest_check_signature(const struct dumpio_manifest *m, const char *allowed,
+                                    struct dumpio_signature *result, struct dumpio_error *err)
+{
+    return dio_check_signatures(m->path, m->sealed_path, allowed, result, err);
 }

@@ -28,6 +28,13 @@ static void take_lost(struct dio_windows *w, struct dio_window *out) /* whole, h
     w->run.start = w->run.end;
 }
 
+/* Does the map end inside of the extent, or begin there? */
+static bool is_cut(const struct dio_windows *w, uint64_t base)
+{
+    uint64_t end = base + w->span; /* 0: of the address space */
+    return w->within && (base < w->within->start || end - 1 > w->within->end - 1);
+}
+
 /* All of an extent, or what of it lies before, between and behind LOST runs. */
 static int next_extent(struct dio_windows *w, struct dio_window *out, struct dumpio_error *err)
 {
@@ -54,7 +61,7 @@ static int next_extent(struct dio_windows *w, struct dio_window *out, struct dum
                             "more than %d runs of memory at 0x%llx", DIO_PIECES_MAX,
                             (unsigned long long)base);
         base = dio_round_down(w->run.start, w->span);
-        out->split = w->has_split && w->split_base == base;
+        out->split = (w->has_split && w->split_base == base) || is_cut(w, base);
         struct dumpio_run *piece = &out->pieces[out->n++];
         *piece = w->run;
         uint64_t limit = base + w->span;

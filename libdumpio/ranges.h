@@ -17,7 +17,7 @@ struct dio_window {
     struct dumpio_run pieces[DIO_PIECES_MAX];
     size_t n;
     uint64_t bytes; /* of memory in them */
-    bool split;     /* by extents: a LOST run divides this one; other windows have more of it */
+    bool split;     /* by extents: a LOST run or `within` divides this one; there is more of it */
 };
 
 /* Cuts a map into windows. */
@@ -26,6 +26,7 @@ struct dio_windows {
     uint64_t span;           /* power of two; pieces end at its multiples */
     bool skip_excluded;
     bool by_extent;          /* a window holds all of one multiple of the span, and no more */
+    const struct dumpio_range *within; /* by extents: what the map was cut to; NULL = not cut */
     struct dumpio_run run;   /* what is left of the run at hand */
     bool has_split;
     uint64_t split_base;     /* the last extent that was divided */

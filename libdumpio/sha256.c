@@ -40,6 +40,11 @@ void dio_sha256_start(struct dio_sha256 *h)
     h->failed = !EVP_DigestInit_ex(h->ctx, EVP_sha256(), NULL);
 }
 
+void dio_sha256_copy(struct dio_sha256 *to, const struct dio_sha256 *from)
+{
+    to->failed = from->failed || !EVP_MD_CTX_copy_ex(to->ctx, from->ctx);
+}
+
 void dio_sha256_add(struct dio_sha256 *h, const void *data, size_t len)
 {
     h->failed = h->failed || !EVP_DigestUpdate(h->ctx, data, len); /* not into a failed start */

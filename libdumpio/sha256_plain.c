@@ -85,6 +85,11 @@ void dio_sha256_start(struct dio_sha256 *s)
     s->len = 0;
 }
 
+void dio_sha256_copy(struct dio_sha256 *to, const struct dio_sha256 *from)
+{
+    *to = *from;
+}
+
 void dio_sha256_add(struct dio_sha256 *s, const void *data, size_t len)
 {
     const uint8_t *p = data;

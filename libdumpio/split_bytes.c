@@ -2,16 +2,26 @@
 /*
  * Splitting by bytes: the parts are opaque, and one behind the other they are the file, or what a
  * conversion would have written.
- * No format: whatever is in a file stays unread.
+ * No format; what is in a file is read for its manifest alone.
  */
 #include "convert.h"
+#include "describe.h"
 #include "dump.h"
 #include "io/partial.h"
 #include "parts_core.h"
 #include "stack.h"
 
+#include <dumpio/manifest.h>
+
 #include <stdlib.h>
 #include <string.h>
+
+static void tell_result(struct dumpio_split_result *result, const struct dio_manifest *m)
+{
+    *result = (struct dumpio_split_result){.parts = (uint32_t)m->n_parts, .bytes = m->file_size,
+                                           .has_image = m->has_image};
+    memcpy(result->image, m->image, sizeof result->image);
+}
 
 /* ---- a file -------------------------------------------------------------------------------------- */
 
@@ -85,27 +95,35 @@ static int measure(const struct cut *c, uint64_t *size, uint64_t *larger, struct
     return 0;
 }
 
-/* What a manifest of the input says of its contents is true of the parts together. */
-static void take_over(struct dio_manifest *m, const char *path, const struct dumpio_env *env)
+/* Is there a manifest of the input? What it says of the contents is true of the parts together. */
+static bool take_over(struct dio_manifest *m, const char *path, const struct dumpio_env *env)
 {
     struct dio_manifest old = {0};
     if (dio_manifest_find(&old, path, env, NULL))
-        return;
-    if (old.split == DIO_SPLIT_NONE && old.n_parts == 1 && old.parts[0].size == m->file_size &&
-        !memcmp(old.parts[0].sha256, m->file_sha256, DUMPIO_DIGEST_SIZE)) {
-        m->format = old.format;
-        m->codec = old.codec;
-        m->containers = old.containers;
-        m->provenance = old.provenance;
-        m->has_image = old.has_image;
-        memcpy(m->image, old.image, sizeof m->image);
-        m->leaves = old.leaves;
-        m->n_leaves = old.n_leaves;
-        old.format = old.codec = old.containers = old.provenance = NULL;
-        old.leaves = NULL;
-        old.n_leaves = 0;
-    }
+        return false;
+    bool same = old.split == DIO_SPLIT_NONE && old.n_parts == 1 && old.has_image &&
+                old.parts[0].size == m->file_size &&
+                !memcmp(old.parts[0].sha256, m->file_sha256, DUMPIO_DIGEST_SIZE);
+    if (same)
+        dio_manifest_take_contents(m, &old);
     dio_manifest_free(&old);
+    return same;
+}
+
+/* What the parts hold together; the file is read once more when nobody has said it. */
+static int describe(struct cut *c, const struct dumpio_env *env, struct dumpio_error *err)
+{
+    const struct dumpio_convert_options *o = c->o->convert;
+    const struct dio_keys *keys = dio_keys_inside(o ? o->keys : NULL);
+    const struct dio_described what = {
+        .path = c->path, .open = c->o->open, .wrap = o ? o->wrap : NULL,
+        .seal = keys && dio_keys_count(keys, DIO_KEY_SEAL) ? keys : NULL,
+    };
+    int rc = 0;
+    if (!take_over(&c->parts.m, c->path, env) && !c->o->no_image)
+        rc = dio_describe(&c->parts.m, &what, env, err);
+    return !rc && o && o->manifest ? dio_describe_making(&c->parts.m, o->manifest->provenance, err)
+                                   : rc;
 }
 
 static int cut_up(struct cut *c, const struct dumpio_env *env, struct dumpio_error *err)
@@ -130,9 +148,7 @@ static int cut_up(struct cut *c, const struct dumpio_env *env, struct dumpio_err
         out->ops->discard(out);
     else if (!rc)
         rc = out->ops->finish(out, c->pos, err);
-    if (!rc && c->in.bytes)
-        take_over(&c->parts.m, c->path, env);
-    return rc;
+    return !rc && c->in.bytes ? describe(c, env, err) : rc;
 }
 
 static int split_bytes(const char *path, const struct dumpio_split_options *o,
@@ -145,8 +161,7 @@ static int split_bytes(const char *path, const struct dumpio_split_options *o,
         return rc;
     c.block = malloc(DIO_COPY_BLOCK);
     rc = c.block ? cut_up(&c, env, err) : dio_nomem(err, "a buffer");
-    *result = (struct dumpio_split_result){(uint32_t)c.parts.m.n_parts, c.parts.m.file_size, {0},
-                                           0, {0}};
+    tell_result(result, &c.parts.m);
     rc = dio_parts_end(&c.parts, rc, err);
     if (!rc)
         rc = dio_tick(&c.ticker, 1, err);
@@ -180,7 +195,6 @@ static int split_conversion(struct dumpio_dump *dump, const struct dumpio_split_
         convert = *o->convert;
     if (!convert.format)
         convert.format = dump->info->format;
-    convert.manifest = NULL; /* that of the parts has it all */
     if (!o->size)
         return dio_fail(err, DUMPIO_E_ARG, DUMPIO_NO_OFFSET, "a conversion can be split by size "
                         "only: how long it becomes is not known");
@@ -192,9 +206,8 @@ static int split_conversion(struct dumpio_dump *dump, const struct dumpio_split_
         rc = stem ? dio_convert_to(dump, &where, &convert, &r, env, err)
                   : dio_nomem(err, "a file name");
     free(stem);
-    *result = (struct dumpio_split_result){(uint32_t)p.parts.m.n_parts, p.parts.m.file_size, r,
-                                           p.parts.m.has_image, {0}};
-    memcpy(result->image, p.parts.m.image, sizeof result->image);
+    tell_result(result, &p.parts.m);
+    result->dump = r;
     return dio_parts_end(&p.parts, rc, err);
 }
 

@@ -43,6 +43,9 @@ struct split {
     uint64_t weight;               /* of all cells */
     double ratio;                  /* bytes of output for one of weight, as seen so far */
     struct dio_parts parts;
+    struct dio_image image;        /* of all parts, whose leaves join where one ends */
+    struct dio_image_mark mark;    /* of it, where the last part begins */
+    size_t mark_at;                /* cell; SIZE_MAX: nowhere */
     bool whole_map;                /* every part has the page map of the whole dump */
     char *stem;                    /* of their names, for the suffixes of containers */
     struct dumpio_split_result *result;
@@ -213,15 +216,31 @@ static int create_part(void *ctx, struct dio_out **out, struct dumpio_error *err
     return dio_parts_sink(out, &((struct split *)ctx)->parts, UINT64_MAX, 0, err);
 }
 
+/* A part that begins where the last one did replaces it. */
+static int begin_image(struct split *s, size_t from, struct dumpio_error *err)
+{
+    if (from == s->mark_at)
+        return dio_image_back(&s->image, &s->mark, err);
+    s->mark_at = from;
+    return dio_image_mark(&s->mark, &s->image, err);
+}
+
 /* Cells [from, to) become the next part. */
 static int convert(struct split *s, size_t from, size_t to, struct dumpio_convert_result *r,
                    struct dumpio_error *err)
 {
     struct dumpio_range range = {from ? s->cells[from].at * s->align : 0,
                                  to < s->n ? s->cells[to].at * s->align : UINT64_MAX};
+    struct dio_manifest contents = {0};
     const struct dio_convert_place where = {.path = s->stem, .create = create_part, .ctx = s,
-                                            .range = &range};
-    int rc = dio_convert_to(s->dump, &where, &s->convert, r, &s->part_env, err);
+                                            .range = &range, .contents = &contents,
+                                            .image = &s->image};
+    int rc = begin_image(s, from, err);
+    if (!rc)
+        rc = dio_convert_to(s->dump, &where, &s->convert, r, &s->part_env, err);
+    if (!rc)
+        dio_manifest_take_contents(&s->parts.m, &contents);
+    dio_manifest_free(&contents);
     if (rc)
         return rc;
     uint64_t end = s->dump->info->end_addr;
@@ -384,7 +403,8 @@ int dio_split_memory(struct dumpio_dump *dump, const struct dumpio_split_options
                      struct dumpio_error *err)
 {
     static const struct dumpio_env no_env;
-    struct split s = {.dump = dump, .o = options, .env = env ? env : &no_env, .result = result};
+    struct split s = {.dump = dump, .o = options, .env = env ? env : &no_env, .result = result,
+                      .mark_at = SIZE_MAX};
     s.part_env = *s.env;
     s.part_env.user = &s;
     s.part_env.progress = part_progress;
@@ -392,6 +412,8 @@ int dio_split_memory(struct dumpio_dump *dump, const struct dumpio_split_options
     int rc = choose_target(&s, err);
     if (!rc)
         rc = weigh(&s, err);
+    if (!rc)
+        rc = dio_image_start(&s.image, false, err);
     if (!rc) {
         uint64_t guess = options->parts ? options->parts : s.weight / options->size + 1;
         rc = dio_parts_start(&s.parts, options, DIO_SPLIT_MEMORY, guess, env, err);
@@ -401,10 +423,14 @@ int dio_split_memory(struct dumpio_dump *dump, const struct dumpio_split_options
         if (!rc)
             rc = options->parts ? by_number(&s, err) : by_size(&s, err);
         if (!rc)
-            rc = dio_parts_name_contents(&s.parts, dump, &s.convert, err);
+            rc = dio_image_tell(&s.image, 0, &s.parts.m, err);
         result->parts = (uint32_t)s.parts.m.n_parts;
+        result->has_image = s.parts.m.has_image;
+        memcpy(result->image, s.parts.m.image, sizeof result->image);
         rc = dio_parts_end(&s.parts, rc, err);
     }
+    dio_image_mark_free(&s.mark);
+    dio_image_free(&s.image);
     free(s.stem);
     free(s.cells);
     return rc;

@@ -80,7 +80,7 @@ bool dio_stream_wanted(const struct dumpio_dump *d)
 
 int dio_stream_begin(struct dumpio_dump *d, int fd, struct dumpio_error *err)
 {
-    uint64_t memory = d->env.memory_limit ? d->env.memory_limit : DUMPIO_MEMORY_DEFAULT;
+    uint64_t memory = dio_memory_limit(&d->env);
     struct dio_bytes *b;
     int rc = dio_stream_source(&b, fd, memory / HEAD_SHARE, &d->env, err);
     if (rc)

@@ -228,7 +228,7 @@ int dio_verify(struct dumpio_dump *dump, int with_digest, const struct dio_verif
             .job_free = job_free,
             .jobs_per_thread = 1,
             .job_memory = DIO_EXTENT_SIZE,
-            .worker_memory = DIO_EXTENT_SIZE, /* payloads of the extent */
+            .worker_memory = 5 * DIO_EXTENT_SIZE / 2, /* payloads of the extent, in chunks */
         };
         rc = dio_stream_start(dump, err);
         if (!rc)

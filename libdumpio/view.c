@@ -92,7 +92,7 @@ int dumpio_view_open(struct dumpio_view **out, struct dumpio_dump *dump, const c
     struct dumpio_view *v = calloc(1, sizeof *v);
     if (!v)
         return dio_nomem(err, "a view");
-    uint64_t limit = env && env->memory_limit ? env->memory_limit : DUMPIO_MEMORY_DEFAULT;
+    uint64_t limit = dio_memory_limit(env);
     v->dump = dump;
     v->head.out = (struct dio_out){&head_ops, DIO_FORWARD, "view"};
     v->head.max = (size_t)(limit / HEAD_SHARE);

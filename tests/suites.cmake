@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 # The suites that run the tools.
-dumpio_script(matrix_shipped "sanitize" matrix/matrix.py --shipped)
+dumpio_script(matrix_shipped "matrix;sanitize" matrix/matrix.py --shipped)
 if(DUMPIO_SANITIZE)
-  dumpio_script(matrix_threads "threads" matrix/matrix.py --threads-small)
+  dumpio_script(matrix_threads "matrix;threads" matrix/matrix.py --threads-small)
 else()
-  dumpio_script(matrix_threads "" matrix/matrix.py --threads)
+  dumpio_script(matrix_threads "matrix" matrix/matrix.py --threads)
 endif()
 dumpio_script(cli "sanitize" cli/cli.sh)
 dumpio_script(cli_wrap "sanitize" cli/wrap.sh)
 dumpio_script(cli_manifest "sanitize" cli/manifest.sh)
 dumpio_script(cli_sandbox "sanitize" cli/sandbox.sh)
+dumpio_script(cli_proof "sanitize" cli/proof.sh)
 dumpio_script(cli_room "" cli/room.sh)
 dumpio_script(cli_stream "sanitize" cli/stream.sh)
 dumpio_script(cli_stream_order "sanitize" cli/stream_order.sh)
@@ -51,6 +52,8 @@ if(TARGET dumpio_python AND NOT (DUMPIO_SANITIZE AND NOT CMAKE_C_COMPILER_ID STR
   endif()
 endif()
 
+dumpio_script(fleet "full" fleet/fleet.sh)
+
 dumpio_script(qemu_capture "qemu" qemu/capture.sh x86_64 arm64)
 
 # Programs of the golden and robustness suites. Under a sanitizer, samples of both.
@@ -66,9 +69,9 @@ set(sample "")
 if(DUMPIO_SANITIZE)
   set(sample --sample)
 endif()
-dumpio_script(golden "sanitize" golden/golden.py --model=$<TARGET_FILE:golden_model>
-              ${sample})
-dumpio_script(golden_huge "" golden/golden.py --model=$<TARGET_FILE:golden_model> --huge)
+runnable(model golden_model golden_model)
+dumpio_script(golden "golden;sanitize" golden/golden.py --model=${model} ${sample})
+dumpio_script(golden_huge "golden" golden/golden.py --model=${model} --huge)
 dumpio_script(robust_damage "sanitize" robust/truncate.py --driver=$<TARGET_FILE:robust_driver>
               ${sample})
 dumpio_script(robust_salvage "sanitize" robust/salvage.py --cuts=3)

@@ -134,6 +134,8 @@ static int convert(struct request *r, struct dumpio_dump *d, const char *path)
     if (r->ui.open.salvage)
         r->out.convert.lost = lost;
     r->out.manifest.provenance = provenance; /* for a manifest, where one is asked for */
+    if (split_wanted(&r->split))
+        r->out.convert.manifest = &r->out.manifest; /* parts have one always */
     int rc = split_write(&r->ui, &r->out.convert, &r->split, d, path, &result, &err);
     free(provenance);
     ui_end_progress(&r->ui);
@@ -198,7 +200,7 @@ static int list_formats(struct request *r)
 /* Open and convert, confined to what that needs. */
 static int run(struct request *r, const char *const *paths, size_t n, const char *path)
 {
-    const struct sandbox s = {.inputs = paths, .n_inputs = n, .output = path,
+    const struct sandbox s = {.inputs = paths, .n_inputs = n, .beside = n > 1, .output = path,
                               .report = r->salvage.path,
                               .crypto = output_uses_crypto(&r->out) || split_wanted(&r->split)};
     sandbox_enter(&r->ui, &s);

@@ -4,17 +4,21 @@
  * keys, look at encrypted files, change their recipients.
  */
 #include "common/json.h"
+#include "common/keyring.h"
 #include "common/pass.h"
+#include "common/provenance.h"
 #include "common/sandbox.h"
+#include "common/ui.h"
 #include "tools.h"
 
 #include <dumpio/crypt.h>
+#include <dumpio/manifest.h>
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { PASS_FILE = 400, PASS_FD, NEW_PASS_FILE };
+enum { PASS_FILE = 400, PASS_FD, NEW_PASS_FILE, MANIFEST, SIGN, NO_IMAGE };
 
 static const struct opt options[] = {
     {'e', "encrypt", NULL, "encrypt (default)"},
@@ -30,6 +34,11 @@ static const struct opt options[] = {
     {PASS_FILE, "passphrase-file", "FILE", "take the passphrase from FILE's first line"},
     {PASS_FD, "passphrase-fd", "N", "take the passphrase from descriptor N's first line"},
     {NEW_PASS_FILE, "new-passphrase-file", "FILE", "rewrap -p: take the new one from there"},
+    {MANIFEST, "manifest", NULL, "encrypting: write OUT.manifest.json and OUT.sha256 too, and\n"
+                                 "OUT.manifest.json.age, which tells the recipients what OUT\n"
+                                 "holds: a dump is read a second time for it"},
+    {SIGN, "sign", "SSHKEY", "sign the manifests (ssh-keygen -Y verify -n file checks it)"},
+    {NO_IMAGE, "no-image", NULL, "with --manifest: do not read a dump a second time"},
     {'y', NULL, NULL, "keygen: print the recipients of the identities in -i FILE"},
     {0, NULL, NULL, NULL},
 };
@@ -75,6 +84,8 @@ struct crypt {
     const char *pass_file, *new_pass_file;
     long long pass_fd; /* -1 none */
     struct dumpio_crypt_options o;
+    struct dumpio_manifest_options manifest; /* behind o.manifest, when asked for */
+    char options[512]; /* as given, without names of files and keys */
     const char *in;
 };
 
@@ -132,7 +143,12 @@ static int do_encrypt(struct crypt *c, const char *out)
         return ui_error(&c->ui, &err);
     if (c->passphrase && (code = add_new_pass(c, false)))
         return code;
+    struct lines lines = {0};
+    provenance_tool(&lines, spec.tool, c->options);
+    char *provenance = lines_end(&lines);
+    c->manifest.provenance = provenance;
     int rc = dumpio_encrypt(c->in, out, &c->o, &c->ui.env, &err);
+    free(provenance);
     return report(c, rc, &err);
 }
 
@@ -242,6 +258,11 @@ static int own_option(struct crypt *c, int id, const char *arg)
         return -1;
     case PASS_FILE: c->pass_file = arg; return -1;
     case NEW_PASS_FILE: c->new_pass_file = arg; return -1;
+    case MANIFEST: c->o.manifest = &c->manifest; return -1;
+    case NO_IMAGE: c->o.no_image = 1; return -1;
+    case SIGN:
+        c->o.manifest = &c->manifest;
+        return keyring_signer(&c->ui, &c->manifest.signer, arg);
     case PASS_FD:
         return opt_number(arg, 0, 1 << 20, &c->pass_fd)
                    ? -1
@@ -274,6 +295,10 @@ static int check_usage(const struct crypt *c, enum command cmd)
 {
     bool sealing = dumpio_keys_count(c->keys, DUMPIO_KEY_SEAL) || c->passphrase;
     bool opening = dumpio_keys_count(c->keys, DUMPIO_KEY_OPEN);
+    if (c->o.manifest && (cmd != CRYPT || c->decrypt))
+        return opt_usage_error(&spec, "--manifest and --sign are for encrypting");
+    if (c->o.no_image && !c->o.manifest)
+        return opt_usage_error(&spec, "--no-image goes with --manifest");
     if (c->encrypt && c->decrypt)
         return opt_usage_error(&spec, "-e and -d exclude each other");
     if (c->passphrase && (dumpio_keys_count(c->keys, DUMPIO_KEY_SEAL) ||
@@ -348,6 +373,7 @@ static int dumpcrypt_main(int argc, char **argv)
     struct crypt c = {.pass_fd = -1};
     enum command cmd = CRYPT;
     ui_start(&c.ui, &spec);
+    provenance_options(c.options, sizeof c.options, argc, argv);
     c.key_args = calloc((size_t)argc + 1, sizeof *c.key_args);
     if (!c.key_args) {
         ui_message(&c.ui, "out of memory");

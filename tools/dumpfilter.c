@@ -358,7 +358,8 @@ static int open_and_filter(struct filter_request *r, const struct opt_parse *p, 
         output_format(&r->ui, &r->out, "kdump");
     r->out.convert.force = r->ui.force;
     const struct sandbox s = {.inputs = (const char *const *)p->operands,
-                              .n_inputs = (size_t)p->n_operands, .output = r->dry_run ? NULL : out,
+                              .n_inputs = (size_t)p->n_operands, .beside = p->n_operands > 1,
+                              .output = r->dry_run ? NULL : out,
                               .crypto = output_uses_crypto(&r->out) || r->input_digest ||
                                         split_wanted(&r->split)};
     sandbox_enter(&r->ui, &s);

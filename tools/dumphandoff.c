@@ -7,24 +7,19 @@
 #include "common/keyring.h"
 #include "common/provenance.h"
 #include "common/sandbox.h"
-#include "common/save.h"
 #include "common/sets.h"
 #include "tools.h"
 
 #include <ctype.h>
-#include <dirent.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-enum { CASE = 400, EXCLUDE, ENCRYPT_TO, SPLIT, PACK_LEVEL, KEEP_UNKNOWN, NO_SYNC, STRICT, SCAN };
+enum { CASE = 400, EXCLUDE, ENCRYPT_TO, SPLIT, PACK_LEVEL, KEEP_UNKNOWN, NO_SYNC, STRICT, SCAN,
+       SIGN };
 
 #define CASE_MAX 64
-#define TEMPORARY ".dumpio-" /* in names of files that have none yet */
 
 static const struct opt options[] = {
     {CASE, "case", "NAME", "what the files' names begin with: letters, digits, '-', '_', '.'"},
@@ -40,6 +35,7 @@ static const struct opt options[] = {
     {SCAN, "scan", "[=FILE]", "look for private keys and tokens (AWS, GitHub, Slack, age), and for\n"
                              "the lines of FILE, in all pages that are kept (one more pass);\n"
                              "found: stop, and say what is where, but not what it says"},
+    {SIGN, "sign", "SSHKEY", "sign both manifests (ssh-keygen -Y verify -n file checks it)"},
     {NO_SYNC, "no-sync", NULL, "do not wait until the disk has it"},
     {STRICT, "strict", NULL, "stop at the first lost page"},
     {'x', "vmlinux", "FILE", "the kernel's image with debug information, for facts that\n"
@@ -130,6 +126,9 @@ static int option(struct handoff *h, int id, const char *arg)
     case PACK_LEVEL: return set_pack_level(h, arg);
     case KEEP_UNKNOWN: h->keep_unknown = true; return -1;
     case SCAN: return set_scan(h, arg);
+    case SIGN:
+        h->convert.manifest = &h->sign;
+        return keyring_signer(&h->ui, &h->sign.signer, arg);
     case NO_SYNC: h->convert.no_sync = 1; return -1;
     case STRICT: h->ui.env.strict = 1; return -1;
     case 'x': h->ui.open.vmlinux = arg; return -1;
@@ -157,93 +156,6 @@ static int take_arguments(struct handoff *h, struct opt_parse *p)
     h->inputs = (const char *const *)p->operands;
     h->n_inputs = (size_t)n;
     return -1;
-}
-
-/* ---- the folder ------------------------------------------------------------------------------- */
-
-static char *path_of(const struct handoff *h, const char *name)
-{
-    size_t room = strlen(h->folder) + strlen(h->case_name) + strlen(name) + 2;
-    char *path = malloc(room);
-    if (path)
-        snprintf(path, room, "%s/%s%s", h->folder, h->case_name, name);
-    return path;
-}
-
-static int say(struct handoff *h, const char *path)
-{
-    ui_message(&h->ui, "%s: %s", path, strerror(errno));
-    return EXIT_ERROR;
-}
-
-/* Is it a name that a run which did not end has left? */
-static bool is_left_over(const char *name, const char *prefix)
-{
-    size_t n = strlen(prefix);
-    bool hidden = *name == '.';
-    if (strncmp(name + hidden, prefix, n) != 0)
-        return false;
-    const char *rest = name + hidden + n;
-    return hidden ? strstr(rest, TEMPORARY) != NULL
-                  : isdigit((unsigned char)*rest) && !rest[strspn(rest, "0123456789")];
-}
-
-/*
- * Parts without a manifest, or without a name, are nobody's: the folder is locked. asked: the user
- * has said so.
- */
-static int remove_left_overs(struct handoff *h, int folder, bool asked)
-{
-    const char *prefix = strrchr(h->parts, '/') + 1;
-    int copy = dup(folder), code = EXIT_WHOLE;
-    DIR *d = copy >= 0 ? fdopendir(copy) : NULL;
-    const struct dirent *e;
-    unsigned n = 0;
-    if (!d) {
-        if (copy >= 0)
-            close(copy);
-        return say(h, h->folder);
-    }
-    while (code == EXIT_WHOLE && (e = readdir(d))) {
-        if (!is_left_over(e->d_name, prefix))
-            continue;
-        if (unlinkat(folder, e->d_name, 0))
-            code = say(h, e->d_name);
-        n++;
-    }
-    closedir(d);
-    if (n && !asked && h->ui.verbosity >= 0)
-        ui_message(&h->ui, "%u files of a run that did not end are removed", n);
-    return code;
-}
-
-/* Make it at need, lock it. */
-static int take_folder(struct handoff *h, int *folder)
-{
-    if (mkdir(h->folder, 0700) && errno != EEXIST)
-        return say(h, h->folder);
-    *folder = open(h->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (*folder < 0)
-        return say(h, h->folder);
-    if (flock(*folder, LOCK_EX | LOCK_NB)) {
-        ui_message(&h->ui, "%s: another run is at work there", h->folder);
-        return EXIT_ERROR;
-    }
-    return EXIT_WHOLE;
-}
-
-static int clear_folder(struct handoff *h, int folder)
-{
-    bool complete = !access(h->manifest, F_OK);
-    if (complete && !h->ui.force) {
-        ui_message(&h->ui, "%s exists; --force removes it and its parts", h->manifest);
-        return EXIT_ERROR;
-    }
-    const char *const old[] = {h->manifest, h->text, h->html};
-    for (size_t i = 0; i < sizeof old / sizeof *old; i++) /* the manifest first: then it is no set */
-        if (remove(old[i]) && errno != ENOENT)
-            return say(h, old[i]);
-    return remove_left_overs(h, folder, complete);
 }
 
 /* ---- the work --------------------------------------------------------------------------------- */
@@ -274,6 +186,7 @@ static int write_parts(struct handoff *h, struct dumpio_dump *d, struct dumpio_f
     if (!h->split.size)
         h->split.size = UINT64_MAX;
     h->split.prefix = h->parts;
+    h->split.beside = h->unproven; /* not for others to find before all is proven */
     h->split.convert = &h->convert;
     h->split.force = h->convert.force = 1; /* what is there still is left over */
     h->split.no_sync = h->convert.no_sync;
@@ -305,13 +218,24 @@ static void forget_cached(const struct dumpio_manifest *m)
     }
 }
 
+static int check_signature(struct handoff *h)
+{
+    struct dumpio_error err = {0};
+    if (dumpio_manifest_check_signature(h->written, NULL, &h->signature, &err))
+        return ui_error(&h->ui, &err);
+    if (h->signature.state == DUMPIO_SIGNED)
+        return EXIT_WHOLE;
+    ui_message(&h->ui, "the signature is no good: upload nothing: %s", h->signature.who);
+    return EXIT_ERROR;
+}
+
 static int check_parts(struct handoff *h)
 {
     struct dumpio_error err = {0};
     size_t bad = 0;
-    int rc = dumpio_manifest_open(&h->written, h->manifest, NULL, &h->ui.env, &err);
+    int rc = dumpio_manifest_open(&h->written, h->unproven, NULL, &h->ui.env, &err);
     if (rc == DUMPIO_END) {
-        ui_message(&h->ui, "%s has vanished", h->manifest);
+        ui_message(&h->ui, "the manifest in %s has vanished", h->folder);
         return EXIT_ERROR;
     }
     if (!rc) {
@@ -323,6 +247,8 @@ static int check_parts(struct handoff *h)
         return ui_error(&h->ui, &err);
     if (bad)
         ui_message(&h->ui, "%zu parts came back from the disk changed: upload nothing", bad);
+    if (!bad && h->sign.signer)
+        return check_signature(h);
     return bad ? EXIT_ERROR : EXIT_WHOLE;
 }
 
@@ -380,14 +306,15 @@ static bool put_html(void *h, FILE *to)
     return handoff_report_html(h, to);
 }
 
+/* In the folder under names of their own, as all that stands beside the parts. */
 static int report(struct handoff *h, struct dumpio_dump *d, const struct dumpio_filter *f)
 {
     int code = memory_gather_filtered(&h->memory, &h->ui, d, h->inputs[0], f);
     if (code)
         return code;
-    code = save_file(&h->ui, h->text, 0600, put_text, h);
+    code = handoff_save(h, HANDOFF_TEXT, put_text);
     if (!code)
-        code = save_file(&h->ui, h->html, 0600, put_html, h);
+        code = handoff_save(h, HANDOFF_HTML, put_html);
     if (!code && h->ui.verbosity >= 0 && !handoff_report_text(h, stdout))
         code = EXIT_ERROR; /* told at the end */
     memory_free(&h->memory);
@@ -428,6 +355,8 @@ static int hand_over(struct handoff *h, struct dumpio_dump *d)
         if (!code)
             code = report(h, d, &f);
         if (!code)
+            code = handoff_publish(h);
+        if (!code)
             code = exit_code(h, &f);
     }
     dumpio_manifest_close(h->written);
@@ -439,38 +368,25 @@ static int open_and_hand_over(struct handoff *h)
 {
     struct dumpio_dump *d = NULL;
     struct dumpio_error err = {0};
-    int folder = -1, code = EXIT_WHOLE;
-    h->parts = path_of(h, HANDOFF_DUMP);
-    h->manifest = path_of(h, HANDOFF_MANIFEST);
-    h->text = path_of(h, HANDOFF_TEXT);
-    h->html = path_of(h, HANDOFF_HTML);
-    if (!h->parts || !h->manifest || !h->text || !h->html)
-        err.status = DUMPIO_E_NOMEM;
-    else
-        code = take_folder(h, &folder);
-    if (!code && !err.status) {
+    int code = handoff_take_folder(h);
+    if (!code) {
         const struct sandbox s = {.inputs = h->inputs, .n_inputs = h->n_inputs,
                                   .output = h->manifest, .crypto = true};
         sandbox_enter(&h->ui, &s);
-        dumpio_open(&d, h->inputs, h->n_inputs, &h->ui.open, &h->ui.env, &err);
+        code = dumpio_open(&d, h->inputs, h->n_inputs, &h->ui.open, &h->ui.env, &err)
+                   ? ui_error(&h->ui, &err)
+                   : handoff_clear_folder(h);
+        if (!code)
+            code = hand_over(h, d);
     }
-    if (err.status)
-        code = ui_error(&h->ui, &err);
-    else if (!code && !(code = clear_folder(h, folder)))
-        code = hand_over(h, d);
-    if (folder >= 0)
-        close(folder);
+    handoff_leave_folder(h);
     dumpio_close(d);
-    free(h->parts);
-    free(h->manifest);
-    free(h->text);
-    free(h->html);
     return ui_finish_stdout(&h->ui, code);
 }
 
 static int dumphandoff_main(int argc, char **argv)
 {
-    struct handoff h = {.convert.level = DUMPIO_LEVEL_DEFAULT};
+    struct handoff h = {.convert.level = DUMPIO_LEVEL_DEFAULT, .lock = -1};
     struct opt_parse p;
     ui_start(&h.ui, &spec);
     provenance_options(h.options, sizeof h.options, argc, argv);

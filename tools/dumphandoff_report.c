@@ -114,7 +114,10 @@ static void tell_what(const struct page *p, const struct handoff *h)
     if (h->scan)
         fact(p, "looked for secrets", "in %llu bytes of memory, by %zu rules: none found",
              (unsigned long long)scan_bytes(h->scan), scan_rules(h->scan));
-    fact(p, "read again", "every part, from the disk: as it was written");
+    if (h->signature.state == DUMPIO_SIGNED)
+        fact(p, "signed", "by the key %s", h->signature.fingerprint);
+    fact(p, "read again", "every part%s: as it was written",
+         h->convert.no_sync ? "" : ", from the disk");
     fact(p, "opened", "%s", opened[h->opened]);
     table(p, false);
 }
@@ -162,7 +165,9 @@ static void tell_files(const struct page *p, const struct handoff *h)
     size_t n = dumpio_manifest_get_info(h->written)->parts;
     char name[256], digest[TEXT_DIGEST];
     struct column c[] = {{"file", -1}, {"bytes", 14}, {"SHA-256", -1}};
-    c[0].width = -(int)(strlen(h->case_name) + sizeof HANDOFF_SEALED);
+    bool is_signed = h->signature.state == DUMPIO_SIGNED;
+    c[0].width = -(int)(strlen(h->case_name) + (is_signed ? sizeof HANDOFF_SEALED HANDOFF_SIGNATURE
+                                                          : sizeof HANDOFF_SEALED));
     section(p, "What to upload");
     table(p, true);
     row(p, c, 3, NULL);
@@ -173,8 +178,10 @@ static void tell_files(const struct page *p, const struct handoff *h)
     static const struct { const char *suffix, *what; } beside[] = {
         {HANDOFF_MANIFEST, "the files: names, sizes, digests"},
         {HANDOFF_SEALED, "the contents, for the recipients"},
-        {HANDOFF_SUMS, "for sha256sum -c"}};
-    for (size_t i = 0; i < sizeof beside / sizeof *beside; i++) {
+        {HANDOFF_SUMS, "for sha256sum -c"},
+        {HANDOFF_MANIFEST HANDOFF_SIGNATURE, "the signature of the first"},
+        {HANDOFF_SEALED HANDOFF_SIGNATURE, "the signature of the second"}};
+    for (size_t i = 0; i < (is_signed ? 5 : 3); i++) {
         snprintf(name, sizeof name, "%s%s", h->case_name, beside[i].suffix);
         file_row(p, c, name, 0, beside[i].what);
     }
@@ -211,8 +218,26 @@ static void tell_classes(const struct page *p, const struct handoff *h)
     table(p, false);
 }
 
+/* All of it in one line. */
+static void tell_short(const struct page *p, const struct handoff *h)
+{
+    const struct memory *m = &h->memory;
+    char line[200], text[DUMPIO_KEY_TEXT];
+    size_t parts = dumpio_manifest_get_info(h->written)->parts, readers = 0;
+    while (!dumpio_keys_seal_text(h->recipients, readers, text))
+        readers++;
+    snprintf(line, sizeof line, "%s in %zu part%s for %zu recipient%s: %s of %s of memory.",
+             ui_size(h->result.bytes), parts, parts == 1 ? "" : "s", readers,
+             readers == 1 ? "" : "s", ui_size(memory_holding_pages(m, IN_DUMP) * m->page_size),
+             ui_size(memory_pages(m) * m->page_size));
+    fputs(p->html ? "<p class=\"lead\">" : "", p->to);
+    put(p, line);
+    fputs(p->html ? "</p>\n" : "\n", p->to);
+}
+
 static void tell_all(const struct page *p, const struct handoff *h)
 {
+    tell_short(p, h);
     tell_what(p, h);
     tell_recipients(p, h);
     tell_files(p, h);
@@ -242,7 +267,8 @@ bool handoff_report_html(struct handoff *h, FILE *to)
             "  border-bottom: 1px solid #ddd }\n"
             "th { font-weight: normal; color: #6b6b6b }\n"
             "td { font-family: monospace; overflow-wrap: anywhere }\n"
-            ".n { text-align: right }\nsvg { max-width: 100%%; height: auto }\n"
+            ".n { text-align: right; white-space: nowrap } .lead { font-size: 16px }\n"
+            "svg { max-width: 100%%; height: auto }\n"
             "</style>\n</head>\n<body>\n<h1>Handoff of a kernel crash dump, case %s</h1>\n",
             h->case_name, h->case_name);
     tell_all(&p, h);

@@ -202,8 +202,8 @@ static int dumpinfo_main(int argc, char **argv)
     if (!p.n_operands)
         return opt_usage_error(&spec, "an input is needed");
     const struct sandbox s = {.inputs = (const char *const *)p.operands,
-                              .n_inputs = (size_t)p.n_operands, .output = map_file,
-                              .crypto = !mode && !quick};
+                              .n_inputs = (size_t)p.n_operands, .beside = p.n_operands > 1,
+                              .output = map_file, .crypto = !mode && !quick};
     sandbox_enter(&ui, &s);
     if (quick && !mode && ui.open.no_spool)
         ui_forward(&ui, "info");

@@ -8,6 +8,10 @@
 #include <dumpio/dumpio.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 static void usage(FILE *to)
 {
@@ -25,8 +29,31 @@ static int run(const char *name, int argc, char **argv)
     return -1;
 }
 
+/* Parts are files: as many as the system allows. The lower limit is for programs that select(). */
+static void allow_files(void)
+{
+    struct rlimit r;
+    if (getrlimit(RLIMIT_NOFILE, &r) || r.rlim_cur == r.rlim_max)
+        return;
+    r.rlim_cur = r.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &r); /* else it stays as it is */
+}
+
+/*
+ * Large buffers go back to the system when they are freed. glibc raises the size from which they do
+ * with every one that is freed, and keeps a quarter of the limit of -M in the heaps of the threads.
+ */
+static void give_back_memory(void)
+{
+#ifdef __GLIBC__
+    (void)mallopt(M_MMAP_THRESHOLD, 1 << 20);
+#endif
+}
+
 int main(int argc, char **argv)
 {
+    allow_files();
+    give_back_memory();
     const char *slash = argc ? strrchr(argv[0], '/') : NULL;
     const char *self = slash ? slash + 1 : argc ? argv[0] : "";
     if (strcmp(self, "dumpio") != 0) {

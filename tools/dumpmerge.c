@@ -10,10 +10,12 @@
 #include <dumpio/parts.h>
 #include <stdio.h>
 
-enum { SALVAGE = 400 };
+enum { SALVAGE = 400, SIGNER };
 
 static const struct opt options[] = {
     {SALVAGE, "salvage", NULL, "write what there is; what is lost is listed (exit status 3)"},
+    {SIGNER, "signer", "FILE", "the manifest has to be signed by one of these allowed signers,\n"
+                               "as ssh-keygen(1) describes them"},
     {0, NULL, NULL, NULL},
 };
 
@@ -28,10 +30,11 @@ static const struct opt_spec spec = {
     .notes =
         "Parts of dumpsplit in any order, by bytes or by memory; sets of makedumpfile --split; dumps\n"
         "of one machine that cover different memory. The manifest is found beside the parts, or is\n"
-        "one of the files given. What is joined from dumps is written as dumpconv would, by default in\n"
-        "the format of the parts; what is joined by bytes is what it was. Parts that are missing, damaged, foreign or there twice are named\n"
-        "before anything is written. After an interruption the same call goes on behind what\n"
-        "OUT.dumpmerge has, which is proved by the manifest first.\n\n"
+        "one of the files given; a signature of it has to fit. What is joined from dumps is written as\n"
+        "dumpconv would, by default in the format of the parts; what is joined by bytes is what it\n"
+        "was. Parts that are missing, damaged, foreign or there twice are named before anything is\n"
+        "written. After an interruption the same call goes on behind what OUT.dumpmerge has, which is\n"
+        "proved by the manifest first.\n\n"
         "Exit status: 0 done, 1 error, 2 usage, 3 salvaged, and something is lost.",
 };
 
@@ -91,8 +94,9 @@ static int merge(struct request *r, char **paths, int n, const char *out)
 
 static int option(struct request *r, int id, const char *arg)
 {
-    if (id == SALVAGE) {
-        r->merge.salvage = 1;
+    if (id == SALVAGE || id == SIGNER) {
+        r->merge.salvage |= id == SALVAGE;
+        r->merge.allowed_signers = id == SIGNER ? arg : r->merge.allowed_signers;
         return -1;
     }
     int code = output_option(&r->ui, &r->out, id, arg);

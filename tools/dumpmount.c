@@ -222,7 +222,8 @@ static void load_unwinder(void)
 static int serve(void *user, int guard)
 {
     struct request *r = user;
-    const struct sandbox s = {.inputs = r->paths, .n_inputs = r->n_paths};
+    const struct sandbox s = {.inputs = r->paths, .n_inputs = r->n_paths,
+                              .beside = r->n_paths > 1};
     r->guard = guard;
     load_unwinder();
     sandbox_enter(&r->ui, &s);

@@ -8,6 +8,7 @@
 #include "tools.h"
 
 #include <stdio.h>
+#include <dumpio/parts.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,6 +27,7 @@ static const struct opt_spec spec = {
     .tool = "dumpverify",
     .summary = "check a kernel crash dump, or compare the memory of two",
     .usage = "dumpverify [OPTIONS] IN\n"
+             "dumpverify [OPTIONS] PART...\n"
              "dumpverify [OPTIONS] IN1 IN2\n"
              "dumpverify --digest [OPTIONS] IN...\n"
              "dumpverify --set [--digest] PART...",
@@ -35,9 +37,10 @@ static const struct opt_spec spec = {
         "IN alone: every structure, bitmap, descriptor and page is read and decoded; what is lost\n"
         "is listed as ranges of physical memory. Where its manifest stands beside it (--manifest of\n"
         "the tools that write dumps), every changed bit is found and located to a file and to 4 MiB\n"
-        "of memory; IN may be one part of several, or the name before their numbers. Without one,\n"
-        "changes that leave pages readable are not seen. IN1 IN2: the same memory? The first differing\n"
-        "address is named. The digest is that of the memory, the same in every format.\n\n"
+        "of memory; IN may be all parts of several, one of them, or the name before their numbers.\n"
+        "IN.sha256 alone locates it to a file. With neither, changes that leave pages readable are not\n"
+        "seen. IN1 IN2: the same memory? The first differing address is named. The digest is that of\n"
+        "the memory, the same in every format.\n\n"
         "Exit status: 0 whole or the same, 1 not whole, different, or error, 2 usage;\n"
         "--digest: 3 when pages were lost.",
 };
@@ -45,9 +48,16 @@ static const struct opt_spec spec = {
 static int open_dump(struct ui *ui, struct dumpio_dump **d, char **paths, int n)
 {
     struct dumpio_error err = {0};
-    if (!dumpio_open(d, (const char *const *)paths, (size_t)n, &ui->open, &ui->env, &err))
-        return 0;
-    return ui_error(ui, &err);
+    size_t left_out;
+    if (dumpio_open_parts(d, (const char *const *)paths, (size_t)n, &ui->open, &left_out, &ui->env,
+                          &err))
+        return ui_error(ui, &err);
+    if (!left_out)
+        return EXIT_WHOLE;
+    ui_message(ui, "%zu of the %d files are no parts of it", left_out, n);
+    dumpio_close(*d);
+    *d = NULL;
+    return EXIT_ERROR;
 }
 
 static void lost_range(void *user, const struct dumpio_run *run, const char *why)
@@ -105,6 +115,21 @@ static const char no_manifest[] =
     "shows where a header or a packed page no longer fits (zlib, zstd), seldom in LZO and snappy\n"
     "pages, and never in pages that are stored plain";
 
+/* Is the file one of the parts, or something that stands beside them? */
+static bool names_it(const struct dumpio_manifest *m, const char *path)
+{
+    static const char *const beside[] = {".manifest.json", ".manifest.json.age", ".sha256", ".sig"};
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    size_t len = strlen(name), parts = dumpio_manifest_get_info(m)->parts;
+    for (size_t i = 0; i < sizeof beside / sizeof *beside; i++)
+        if (len > strlen(beside[i]) && !strcmp(name + len - strlen(beside[i]), beside[i]))
+            return true;
+    for (size_t i = 0; i < parts; i++)
+        if (!strcmp(dumpio_manifest_part(m, i).name, name))
+            return true;
+    return false;
+}
+
 /* The files that make up the dump: those of the manifest that are there, or those given. */
 struct inputs {
     char **given;
@@ -121,6 +146,12 @@ static int find_inputs(struct inputs *in, const struct proof *p, struct ui *ui)
     in->n_paths = (size_t)in->n;
     if (!p->m)
         return EXIT_WHOLE;
+    for (int i = 0; i < in->n; i++)
+        if (in->n > 1 && !names_it(p->m, in->given[i])) {
+            ui_message(ui, "%s is none of the parts that %s names", in->given[i],
+                       dumpio_manifest_get_info(p->m)->path);
+            return EXIT_ERROR;
+        }
     in->list = malloc((n + 1) * sizeof *in->list);
     if (!in->list) {
         ui_message(ui, "out of memory");
@@ -139,6 +170,18 @@ static int find_inputs(struct inputs *in, const struct proof *p, struct ui *ui)
     return EXIT_WHOLE;
 }
 
+/* The files alone: their contents are encrypted, or `why`. */
+static void verify_outside(struct report *r, const struct proof *p, const char *allowed,
+                           const char *why, bool *whole)
+{
+    *whole = proof_holds(p, NULL, allowed);
+    if (r->json)
+        json_text(r->json, "verdict", *whole ? "as written, contents not looked at" : "not whole");
+    else
+        printf("contents  %s\nverdict   %s\n",
+               why ? why : "encrypted: --identity=FILE looks inside", *whole ? "the files are as they were written" : "NOT WHOLE");
+}
+
 /* Everything that is inside. -1: verdict printed and `whole` set; else an exit code. */
 static int verify_contents(struct report *r, struct proof *p, const struct inputs *in,
                            const char *allowed, bool *whole)
@@ -146,7 +189,13 @@ static int verify_contents(struct report *r, struct proof *p, const struct input
     struct dumpio_dump *d = NULL;
     struct dumpio_verify_result v;
     struct dumpio_error err = {0};
-    int rc = dumpio_open(&d, in->paths, in->n_paths, &r->ui->open, &r->ui->env, &err);
+    size_t left_out;
+    int rc = dumpio_open_parts(&d, in->paths, in->n_paths, &r->ui->open, &left_out, &r->ui->env,
+                               &err);
+    if (rc == DUMPIO_E_ARG && p->m && !r->ui->open.keys) { /* encrypted, and checksums tell no more */
+        verify_outside(r, p, allowed, err.message, whole);
+        return -1;
+    }
     if (r->json)
         json_open(r->json, "lost", '[');
     if (!rc)
@@ -159,7 +208,7 @@ static int verify_contents(struct report *r, struct proof *p, const struct input
         return ui_error(r->ui, &err);
     }
     const struct dumpio_info *info = dumpio_get_info(d);
-    *whole = !v.lost_pages && !info->truncated && !info->incomplete && proof_holds(p, &v, allowed);
+    *whole = !left_out && !v.lost_pages && !info->truncated && !info->incomplete && proof_holds(p, &v, allowed);
     if (p->m)
         proof_print_changed(p, r);
     if (r->json)
@@ -168,18 +217,6 @@ static int verify_contents(struct report *r, struct proof *p, const struct input
         text_verdict(&v, info, *whole);
     dumpio_close(d);
     return -1;
-}
-
-/* The files alone: their contents are encrypted. */
-static void verify_outside(struct report *r, const struct proof *p, const char *allowed,
-                           bool *whole)
-{
-    *whole = proof_holds(p, NULL, allowed);
-    if (r->json)
-        json_text(r->json, "verdict", *whole ? "as written, contents not looked at" : "not whole");
-    else
-        printf("contents  encrypted: --identity=FILE looks inside\nverdict   %s\n",
-               *whole ? "the files are as they were written" : "NOT WHOLE");
 }
 
 static int verify_one(struct ui *ui, char **paths, int n, const char *allowed, bool use_manifest)
@@ -197,7 +234,7 @@ static int verify_one(struct ui *ui, char **paths, int n, const char *allowed, b
     if (!code)
         code = find_inputs(&in, &p, ui);
     if (!code && p.sealed)
-        verify_outside(&r, &p, allowed, &whole);
+        verify_outside(&r, &p, allowed, NULL, &whole);
     else if (!code)
         code = verify_contents(&r, &p, &in, allowed, &whole);
     if (ui->json)
@@ -288,6 +325,21 @@ static int digests(struct ui *ui, char **paths, int n, bool set)
     return ui_finish_stdout(ui, worst);
 }
 
+/* ---- parts ---------------------------------------------------------------------------------------- */
+
+/* Does the manifest of the first name them all? Then they are one output. */
+static bool is_one_set(char **paths, int n)
+{
+    struct dumpio_manifest *m = NULL;
+    if (dumpio_manifest_open(&m, paths[0], NULL, NULL, NULL))
+        return false;
+    bool set = dumpio_manifest_get_info(m)->parts > 1;
+    for (int i = 0; i < n && set; i++)
+        set = names_it(m, paths[i]);
+    dumpio_manifest_close(m);
+    return set;
+}
+
 static int dumpverify_main(int argc, char **argv)
 {
     struct ui ui;
@@ -311,11 +363,12 @@ static int dumpverify_main(int argc, char **argv)
     }
     if (!p.n_operands)
         return opt_usage_error(&spec, "an input is needed");
+    set |= use_manifest && p.n_operands > 1 && !want_digest && is_one_set(p.operands, p.n_operands);
     if (allowed && (!use_manifest || want_digest || (p.n_operands != 1 && !set)))
         return opt_usage_error(&spec, "--signer is about the manifest of one dump");
     bool one = !want_digest && (set || p.n_operands == 1);
     const struct sandbox s = {.inputs = (const char *const *)p.operands,
-                              .n_inputs = (size_t)p.n_operands, .beside = one && use_manifest,
+                              .n_inputs = (size_t)p.n_operands, .beside = (one && use_manifest) || set,
                               .more = {allowed}, .crypto = true};
     if (!want_digest && !one && p.n_operands != 2)
         return opt_usage_error(&spec, "one or two inputs; --set takes several as one dump");

@@ -80,16 +80,19 @@ static int check(struct proof *p, struct report *r, const char *allowed)
     if (r->json) {
         json_open(r->json, "manifest", '{');
         json_text(r->json, "path", i->path);
-        json_bool(r->json, "describes_contents", i->opened);
+        json_bool(r->json, "describes_contents", i->opened && !i->sums_only);
+        json_text(r->json, "checksums", !i->sums_path ? "" : *i->sums_why ? i->sums_why : "agree");
     } else {
-        printf("manifest  %s%s\n", i->path, !i->opened ? "" : i->sealed_path ? " and its encrypted half"
+        printf("%-10s%s%s\n", i->sums_only ? "checksums" : "manifest", i->path, !i->opened ? "" : i->sealed_path ? " and its encrypted half"
                                                                            : "");
     }
-    int rc = dumpio_manifest_check_signature(p->m, allowed, &p->signature, &err);
-    if (!rc) {
+    if (!r->json && *i->sums_why)
+        printf("checksums %s does not agree: %s\n", i->sums_path, i->sums_why);
+    int rc = i->sums_only ? 0 : dumpio_manifest_check_signature(p->m, allowed, &p->signature, &err);
+    if (!rc && !i->sums_only)
         print_signature(&p->signature, r);
+    if (!rc)
         rc = check_parts(p, r, &err);
-    }
     if (r->json)
         json_close(r->json, '}');
     return rc ? ui_error(r->ui, &err) : EXIT_WHOLE;
@@ -197,7 +200,7 @@ bool proof_holds(const struct proof *p, const struct dumpio_verify_result *v, co
     bool memory = !v || !i->has_image || !memcmp(i->image, v->digest, sizeof i->image);
     bool signed_well = allowed ? p->signature.state == DUMPIO_SIGNED_BY
                                : p->signature.state != DUMPIO_SIGNATURE_BAD;
-    return memory && signed_well && !p->bad_parts && !p->extents;
+    return memory && signed_well && !p->bad_parts && !p->extents && !*i->sums_why;
 }
 
 void proof_free(struct proof *p)

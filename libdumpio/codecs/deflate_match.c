@@ -57,7 +57,7 @@ static inline uint64_t *add_match(struct dio_block *b, uint64_t *to, const struc
                                   size_t run, size_t len, size_t dist)
 {
     uint8_t d = dist_slot((uint32_t)dist - 1);
-    for (uint64_t part; len; len -= part, run = 0) {
+    for (size_t part; len; len -= part, run = 0) {
         part = len;
         if (len > LEN_MAX) /* no rest shorter than 3 */
             part = len < LEN_MAX + 3 ? LEN_MAX - 3 : LEN_MAX;

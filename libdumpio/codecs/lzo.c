@@ -34,6 +34,8 @@ static size_t lzo_pack(void *state, const uint8_t *in, size_t n, uint8_t *out, s
 {
     struct state *s = state;
     lzo_uint len = 0;
+    if (sizeof(void *) < 8) /* liblzo2 keeps what the dictionary has of other pages then */
+        memset(s->work, 0, sizeof s->work);
     if (n > DIO_PAGE_MAX ||
         lzo1x_1_12_compress(in, n, s->out, &len, s->work) != LZO_E_OK || len > cap)
         return 0;

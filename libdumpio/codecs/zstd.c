@@ -61,7 +61,7 @@ static void tune(struct state *s, int kind)
                                           .searchLog = 1, .minMatch = 4,
                                           .targetLength = kind == SPARSE, .strategy = ZSTD_fast};
     size_t size = ZSTD_estimateCDictSize_advanced(0, p, ZSTD_dlm_byRef);
-    s->room[kind] = malloc(size);
+    s->room[kind] = calloc(1, size); /* 1.5.4 leaves the level as it finds it: 0 is none */
     if (s->room[kind])
         s->tuned[kind] = ZSTD_initStaticCDict(s->room[kind], size, NULL, 0, ZSTD_dlm_byRef,
                                               ZSTD_dct_rawContent, p);

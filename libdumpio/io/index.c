@@ -44,12 +44,10 @@ int dio_index_new(struct dio_index **out, uint64_t memory, const struct dumpio_e
         return dio_nomem(err, "an index");
     x->runs.fd = -1;
     x->ascending = true;
-    uint64_t limit = env && env->memory_limit ? env->memory_limit : DUMPIO_MEMORY_DEFAULT;
+    uint64_t limit = dio_memory_limit(env);
     x->memory = memory ? memory : limit / 8;
     if (x->memory < MEMORY_MIN)
         x->memory = MEMORY_MIN;
-    if (x->memory > SIZE_MAX / 4)
-        x->memory = SIZE_MAX / 4;
     x->limit = (size_t)(x->memory / 2 / ENTRY); /* the other half is for sorting */
     if (env)
         x->env = *env;

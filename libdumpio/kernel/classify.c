@@ -73,8 +73,9 @@ int dio_class_worker_init(struct dio_class_worker *w, const struct dio_classifie
                           struct dumpio_error *err)
 {
     w->reader = c->k->mem.new_reader(c->k->mem.ctx);
-    w->records = malloc((c->window + 1) * c->layout.size);
-    w->bad = malloc(c->window + 1);
+    size_t n = (size_t)c->window + 1;
+    w->records = malloc(n * c->layout.size);
+    w->bad = malloc(n);
     if (w->reader && w->records && w->bad)
         return 0;
     return dio_nomem(err, "struct pages");

@@ -45,14 +45,9 @@ struct blocks {
     struct slot slots[SLOTS_MAX];
 };
 
-static uint64_t memory(const struct dumpio_env *env)
-{
-    return env && env->memory_limit ? env->memory_limit : DUMPIO_MEMORY_DEFAULT;
-}
-
 uint64_t dio_block_plain_max(const struct dumpio_env *env)
 {
-    return memory(env) / 8;
+    return dio_memory_limit(env) / 8;
 }
 
 uint64_t dio_block_packed_max(uint64_t plain)
@@ -75,7 +70,7 @@ static struct worker *new_worker(struct blocks *s)
     struct worker *w = calloc(1, sizeof *w);
     if (!w)
         return NULL;
-    w->in = malloc(s->packed_max);
+    w->in = malloc((size_t)s->packed_max);
     w->self = w->in ? s->ops->new_worker(s->ctx) : NULL;
     if (w->self)
         return w;
@@ -162,7 +157,7 @@ static int load(struct blocks *s, struct slot *c, const struct dio_block *b,
 {
     pthread_mutex_unlock(&s->lock);
     if (!c->data)
-        c->data = malloc(s->plain_max);
+        c->data = malloc((size_t)s->plain_max);
     struct dumpio_error e = {0};
     int rc = c->data ? expand(s, b, c->data, &e) : dio_nomem(&e, "a cached block");
     pthread_mutex_lock(&s->lock);
@@ -314,9 +309,10 @@ int dio_blocks_open(struct dio_bytes **out, struct dio_bytes *below,
     s->ctx = ctx;
     s->plain_max = o->plain_max ? o->plain_max : 1;
     s->packed_max = o->packed_max ? o->packed_max : 1;
-    /* a quarter of the memory each: contents kept, and packed blocks at work */
-    s->n_slots = fit(memory(env) / 4, s->plain_max, 2, SLOTS_MAX);
-    s->workers_max = fit(memory(env) / 4, s->packed_max + o->worker_memory, 1, WORKERS_MAX);
+    /* shares of the memory: contents kept, and packed blocks at work */
+    uint64_t limit = dio_memory_limit(env);
+    s->n_slots = fit(limit / 8, s->plain_max, 2, SLOTS_MAX);
+    s->workers_max = fit(limit / 4, s->packed_max + o->worker_memory, 1, WORKERS_MAX);
     pthread_mutex_init(&s->lock, NULL);
     pthread_cond_init(&s->changed, NULL);
     *out = &s->b;

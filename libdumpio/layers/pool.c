@@ -201,7 +201,7 @@ int dio_pool_new(struct dio_pool **out, const struct dio_pool_ops *ops,
                  const struct dio_pool_options *o, void *ctx, const struct dumpio_env *env,
                  struct dumpio_error *err)
 {
-    uint64_t limit = env && env->memory_limit ? env->memory_limit : DUMPIO_MEMORY_DEFAULT;
+    uint64_t limit = dio_memory_limit(env);
     struct dio_pool *p = calloc(1, sizeof *p);
     if (!p)
         return dio_nomem(err, "packing threads");

@@ -31,11 +31,6 @@ static int xz_probe(const uint8_t *head, size_t n)
 #define BUFFER 65536u
 #define UNITS_MAX (UINT64_C(1) << 24)
 
-static uint64_t memory(const struct dumpio_env *env)
-{
-    return env && env->memory_limit ? env->memory_limit : DUMPIO_MEMORY_DEFAULT;
-}
-
 /* liblzma's verdict as a message. */
 static const char *text(lzma_ret ret)
 {
@@ -120,7 +115,8 @@ static void choose_dictionary(struct xz_out *x, lzma_mt *mt, const struct dumpio
     if (x->lzma.dict_size > BLOCK) /* a block refers to nothing outside it */
         x->lzma.dict_size = BLOCK;
     mt->threads = 1;
-    while (x->lzma.dict_size > DICT_MIN && lzma_stream_encoder_mt_memusage(mt) > memory(env) / 2)
+    while (x->lzma.dict_size > DICT_MIN &&
+           lzma_stream_encoder_mt_memusage(mt) > dio_memory_limit(env) / 2)
         x->lzma.dict_size /= 2;
 }
 
@@ -128,7 +124,7 @@ static void choose_dictionary(struct xz_out *x, lzma_mt *mt, const struct dumpio
 static void choose_threads(lzma_mt *mt, const struct dumpio_env *env)
 {
     unsigned wanted = dio_pool_threads(env, UINT64_MAX);
-    uint64_t room = memory(env) / 2;
+    uint64_t room = dio_memory_limit(env) / 2;
     mt->threads = wanted;
     while (mt->threads > 1 && lzma_stream_encoder_mt_memusage(mt) > room)
         mt->threads--;
@@ -554,7 +550,7 @@ static int stream_new(struct stream **out, const struct dumpio_env *env, struct 
     struct stream *x = calloc(1, sizeof *x);
     if (!x)
         return dio_nomem(err, "unpacking xz");
-    *x = (struct stream){.s = LZMA_STREAM_INIT, .limit = memory(env), .env = env};
+    *x = (struct stream){.s = LZMA_STREAM_INIT, .limit = dio_memory_limit(env), .env = env};
     *out = x;
     return 0;
 }
@@ -586,7 +582,7 @@ static int xz_open(struct dio_bytes **out, struct dio_bytes *below,
     struct reader *r = calloc(1, sizeof *r);
     if (!r)
         return dio_nomem(err, "an xz file");
-    r->limit = memory(env);
+    r->limit = dio_memory_limit(env);
     int rc = read_index(r, below, o && o->salvage, err);
     if (!rc)
         rc = survey(r, &bo, below, env, err);

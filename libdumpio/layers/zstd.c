@@ -208,7 +208,7 @@ struct expander {
 /* Half of the memory for the largest window. */
 static int window_log(const struct dumpio_env *env)
 {
-    uint64_t memory = env && env->memory_limit ? env->memory_limit : DUMPIO_MEMORY_DEFAULT;
+    uint64_t memory = dio_memory_limit(env);
     int log = 10;
     while (log < (sizeof(size_t) == 4 ? 30 : 31) && UINT64_C(4) << log <= memory)
         log++;

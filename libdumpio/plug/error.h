@@ -32,4 +32,13 @@ int dio_context(struct dumpio_error *err, int status, const char *fmt, ...) DIO_
 void dio_note(const struct dumpio_env *env, enum dumpio_level level, const char *fmt, ...)
     DIO_PRINTF(3, 4);
 
+/* The same surroundings for something that is tried: it tells nothing. env NULL allowed. */
+struct dumpio_env dio_quiet_env(const struct dumpio_env *env);
+
+/*
+ * The caller's limit or the default, bytes; env NULL allowed. A 32-bit process has at most a quarter of
+ * its addresses, so that what a limit admits fits a size_t.
+ */
+uint64_t dio_memory_limit(const struct dumpio_env *env);
+
 #endif

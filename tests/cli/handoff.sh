@@ -42,7 +42,7 @@ ok empty to
 expect 0 dumpfilter -q --no-sync $level dump want.kdump
 want=$(digest want.kdump)
 ok not equal "$want" "$(digest dump)"
-expect 0 handoff --split=1M
+expect 0 dumpio handoff --no-sync $level --encrypt-to=vendor.pub --case=01234567 --split=1M dump to
 cp to/01234567_report.txt first.txt
 ok cmp -s to/01234567_report.txt <(cat first.txt)
 ok test "$(stat -c %s "${set_of}001")" = 1048576
@@ -69,6 +69,8 @@ ok test -z "$(find to -name '.*' -type f)"
 
 # ---- the report -------------------------------------------------------------------------------------
 ok equal "$(fact recipient)" "$(cat vendor.pub)"
+ok equal "$(sed -n 's/.* in \([0-9]*\) parts for 1 recipient: .* of memory.$/\1/p' to/01234567_report.txt)" \
+    "$(ls "$set_of"0?? | wc -l)"
 for part in "$set_of"0??; do
     has to/01234567_report.txt "$(sha256sum <"$part" | cut -d' ' -f1)"
     has to/01234567_report.html "$(sha256sum <"$part" | cut -d' ' -f1)"
@@ -177,9 +179,11 @@ dumpfilter -q --no-sync $level --to=elf dump kept.elf && dumpconv -q --no-sync -
 /usr/bin/python3 - >words <<'END'
 import re
 kept = open("kept.elf", "rb").read()
-for m in re.finditer(rb"[ -~]{24,60}", open("all.elf", "rb").read()):
-    if m.group() not in kept and not m.group().startswith(b"#"):
-        print(m.group().decode())
+text = re.compile(rb"[ -~]{24,60}")
+known = set(text.findall(kept))
+for word in text.findall(open("all.elf", "rb").read()):
+    if word not in known and not word.startswith(b"#") and word not in kept:
+        print(word.decode())
         break
 END
 ok test -s words

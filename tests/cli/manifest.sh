@@ -98,7 +98,8 @@ expect 0 mv elsewhere.manifest.json other.manifest.json
 expect 0 dumpverify a.elf
 has out 'as it was written'
 # a manifest of older contents: a dump that is something else now
-expect 0 dumpfilter -f -d 1 in.kdump f.kdump
+expect 0 dumpfilter -d 1 in.kdump other.kdump
+expect 0 cp other.kdump f.kdump
 expect 1 dumpverify f.kdump
 expect 0 dumpfilter -f -d 1 --manifest in.kdump f.kdump
 expect 0 dumpverify f.kdump

@@ -234,10 +234,28 @@ expect 0 dumpconv $quick --to=kdump:none --split=1M dump c.
 ok at_most 1048576 c.0??
 ok cmp -s ref <(cat c.0??)
 image() { sed -n '/"image"/,/}/s/.*"sha256": "\([0-9a-f]*\)".*/\1/p' "$@" | head -1; }
-ok equal "$(image c..manifest.json)" "$want" # the memory, without another pass over it
-ok equal "$(dumpverify --digest -q --set c.0?? | cut -d' ' -f1)" "$(image c..manifest.json)"
+ok equal "$(image c.manifest.json)" "$want" # the memory, without another pass over it
+ok equal "$(dumpverify --digest -q --set c.0?? | cut -d' ' -f1)" "$(image c.manifest.json)"
 expect 0 dumpmerge $quick c.* joined
 ok cmp -s ref joined
+# opened in place, in any order: the manifest beside them tells it
+backwards() { printf '%s\n' "$@" | sort -r; }
+ok equal "$(dumpverify --digest -q --set $(backwards c.0??) | cut -d' ' -f1)" "$want"
+expect 0 dumpconv $quick -f --to=kdump:none $(backwards c.0??) joined
+ok same joined
+expect 0 dumpinfo $(backwards c.0??)
+expect 1 dumpinfo $(ls c.0?? | grep -v 002)
+has err "part c.002 of"
+expect 1 dumpinfo c.003 c.0??
+has err "c.003 is named twice"
+cp c.002 whole.002
+truncate -s 5000 c.002
+expect 1 dumpconv $quick --to=elf c.0?? nothing
+has err "part c.002 has 5000 bytes, had"
+mv whole.002 c.002
+mv c.manifest.json away # then it is the order given
+expect 0 dumpinfo c.0??
+mv away c.manifest.json
 expect 0 dumpfilter $quick -d 31 --split=1M dump f.
 expect 0 dumpmerge $quick -f f.* joined
 ok same joined

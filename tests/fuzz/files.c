@@ -3,15 +3,19 @@
  * What fuzz.h declares: sparse files in memory as sources and sinks, and the expansion of inputs.
  * No on-disk format.
  */
+#define _GNU_SOURCE /* F_SETPIPE_SZ */
 #include "fuzz.h"
 #include "io/io.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define CHUNK 16384u
+#define PIPE_PLAIN 65536u /* bytes that any pipe holds */
 
 _Noreturn void fuzz_broken(const char *file, int line, const char *what)
 {
@@ -327,8 +331,31 @@ static bool is_file(const char *path)
     return path[0] >= '0' && path[0] <= *FUZZ_OUTPUT && !path[1];
 }
 
+static int open_pipe(struct dio_file_in *in, struct dumpio_error *err)
+{
+    int fd[2];
+    size_t size = (size_t)fuzz_files[0].size;
+    uint8_t *all = allocate(size + 1);
+    FUZZ_REQUIRE(size <= FUZZ_EXPANDED_MAX);
+    fuzz_file_read(&fuzz_files[0], 0, all, size);
+    if (pipe(fd))
+        abort();
+    bool fits = size <= PIPE_PLAIN || fcntl(fd[1], F_SETPIPE_SZ, FUZZ_EXPANDED_MAX) >= 0;
+    if (fits && write(fd[1], all, size) != (ssize_t)size)
+        abort();
+    free(all);
+    close(fd[1]);
+    *in = (struct dio_file_in){NULL, fd[0]};
+    if (fits)
+        return 0;
+    close(fd[0]);
+    return dio_fail(err, DUMPIO_E_LIMIT, DUMPIO_NO_OFFSET, "longer than a pipe may be here");
+}
+
 int __wrap_dio_file_open(struct dio_file_in *in, const char *path, struct dumpio_error *err)
 {
+    if (!strcmp(path, FUZZ_PIPE))
+        return open_pipe(in, err);
     if (!is_file(path))
         return dio_fail_errno(err, ENOENT, DUMPIO_NO_OFFSET, "no such file in memory");
     *in = (struct dio_file_in){fuzz_source(&fuzz_files[path[0] - '0']), -1};

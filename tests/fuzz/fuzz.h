@@ -77,6 +77,7 @@ struct dio_out *fuzz_sink(struct fuzz_file *f);
  * dio_file_open and dio_file_create of files.c in place of the library's.
  */
 #define FUZZ_OUTPUT "4" /* behind the parts of the input */
+#define FUZZ_PIPE "-"   /* file "0" comes through a pipe, if it is no longer than FUZZ_EXPANDED_MAX */
 extern struct fuzz_file fuzz_files[FUZZ_PARTS + 1];
 
 /* Open the parts of an input. NULL when it is no dump. */

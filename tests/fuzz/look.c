@@ -136,7 +136,7 @@ static void fetch_odd(struct dumpio_dump *d)
                                      {0 - 2 * unit, 0 - unit, 0}, {1ull << 52, (1ull << 52) + unit, 0}};
     struct dio_batch *batch = dio_batch_new();
     struct dio_decoder decoder = {{0}};
-    uint8_t *room = malloc(2 * unit);
+    uint8_t *room = malloc(2 * (size_t)unit);
     FUZZ_REQUIRE(batch && room);
     for (size_t i = 0; i < sizeof odd / sizeof *odd; i++)
         if (odd[i].start < odd[i].end)

@@ -103,6 +103,11 @@ def from_dumps(seeds, folder, build, scratch):
     for i, (name, parts) in enumerate(dumps(folder)):
         joined = (MARK + b"\1\0\0").join(shorten(p) for p in parts)
         seeds.add("open", name, joined)
+        if len(parts) == 1:
+            seeds.add("stream", name, joined)
+            packer = [["zstd", "-qc"], ["gzip", "-1nc"], ["xz", "-qc"]][i % 3]
+            packed = subprocess.run(packer, input=parts[0], stdout=subprocess.PIPE, check=True)
+            seeds.add("stream", name + "-" + packer[0], shorten(packed.stdout))
         seeds.add("convert", name, bytes([i % targets, i // targets % 5, i % 8]) + joined)
         if parts[0].startswith(b"makedumpfile\0"):
             seeds.add("flat", name, shorten(parts[0]))

@@ -3,6 +3,7 @@
 # The age program opens what dumpcrypt writes, and the other way round: every kind of recipient,
 # armored and not, at sizes around a chunk's. Format reference: c2sp.org/age.
 # Not handled: plugins, post-quantum keys. Needs no dumps.
+# usage: age.sh [BYTES...]   further sizes, such as 2147483648
 set -u
 . "$(dirname "$0")/common.sh"
 need_tools dumpcrypt
@@ -55,7 +56,8 @@ if [ "$mode" = 600 ]; then pass "keygen: mode 600"; else fail "keygen: mode $mod
 
 # ---- both ways -----------------------------------------------------------------------------------
 
-for size in 0 1 65535 65536 65537 21000007; do
+sizes="0 1 65535 65536 65537 21000007 $*"
+for size in $sizes; do
     head -c $size /dev/urandom >plain.$size
 done
 for kind in theirs ours ed25519 rsa pem; do
@@ -63,7 +65,7 @@ for kind in theirs ours ed25519 rsa pem; do
     ours | theirs) recipients=$kind.age-pub ;;
     *) recipients=$kind.key.pub ;;
     esac
-    for size in 0 1 65535 65536 65537 21000007; do
+    for size in $sizes; do
         for armor in '' -a; do
             label="$kind $size ${armor:-binary}"
             ours $armor -R $recipients <plain.$size >o.age && age -d -i $kind.key o.age >back

@@ -4,11 +4,13 @@
 
 usage: terminal.py ANSWER COMMAND [ARGUMENT...]
 
-Ends with the program's exit code. For programs that ask for passphrases at /dev/tty.
+Ends with the program's exit code, or with 99 when one of ours asks with the echo still on. For
+programs that ask for passphrases at /dev/tty.
 """
 import os
 import pty
 import sys
+import termios
 
 
 def main(answer, command):
@@ -28,6 +30,9 @@ def main(answer, command):
             break
         seen += got
         if seen.rstrip().endswith(b":"):  # a prompt
+            ours = os.path.basename(command[0]).startswith("dump")
+            if ours and termios.tcgetattr(fd)[3] & termios.ECHO:
+                return 99
             os.write(fd, answer.encode() + b"\n")
             seen = b""
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])

@@ -131,11 +131,14 @@ def agreement(step):
 # ---- flipped bits --------------------------------------------------------------------------------
 
 class Output:
-    """A dump with its manifest. `victim`: the file that is flipped, the dump itself or a manifest."""
+    """A dump with its manifest. `victim`: the file that is flipped, the dump itself, one of its
+    parts (`part`), or what stands beside it."""
 
-    def __init__(self, name, path, args=(), victim=None, exact=False):
+    def __init__(self, name, path, args=(), victim=None, exact=False, part=False):
         self.name, self.path, self.args, self.exact = name, path, list(args), exact
         self.victim = victim or path
+        self.own = self.victim == self.path
+        self.named = os.path.basename(self.victim) if part or self.own else None
         self.size = os.path.getsize(self.victim)
 
 
@@ -168,7 +171,33 @@ def make_outputs():
     for what, suffix, of in (("its manifest", ".manifest.json", made[0]),
                              ("its encrypted manifest", ".manifest.json.age", sealed)):
         made.append(Output("%s: %s" % (of.name, what), of.path, of.args, of.path + suffix))
+    return made + make_parts(small, whom, ["--identity=" + key]) + make_signed(small)
+
+
+def make_parts(small, whom, opens):
+    """The second part of sets of every kind, and their checksums."""
+    made = []
+    for name, args, own in (
+            ("parts by bytes", ["--parts=3"], []),
+            ("parts by bytes, age", ["--size=1M", "--encrypt-to=" + whom], opens),
+            ("parts by memory, kdump", ["--by=memory", "--parts=3", "--to=kdump:zlib"], []),
+            ("parts by memory, elf", ["--by=memory", "--parts=3", "--to=elf"], [])):
+        prefix = os.path.join(SCRATCH, "s%d-" % len(made))
+        must("dumpsplit", "-q", *args, small, prefix)
+        made.append(Output(name, prefix + ".manifest.json", own, prefix + "002", part=True))
+    made.append(Output("their checksums", prefix + ".manifest.json", [], prefix + ".sha256"))
     return made
+
+
+def make_signed(small):
+    """A signature, which fits or does not."""
+    if not shutil.which("ssh-keygen"):
+        print("ssh-keygen is not installed: signatures are left out")
+        return []
+    key, out = os.path.join(SCRATCH, "ssh"), os.path.join(SCRATCH, "signed.elf")
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", key], check=True)
+    must("dumpconv", "-q", "--to=elf", "--sign=" + key, small, out)
+    return [Output("a signature", out, [], out + ".manifest.json.sig")]
 
 
 def located(output, told, offset):
@@ -198,18 +227,19 @@ def trial(output, rng):
         f.seek(at)
         f.write(bytes([byte ^ bit]))
         f.flush()
-        own = output.victim == output.path
         code, told = verify(output.path, *output.args)
-        without = verify(output.path, "--no-manifest", *output.args)[0] != 0 if own else False
+        without = None
+        if output.own:
+            without = verify(output.path, "--no-manifest", *output.args)[0] != 0
         f.seek(at)
         f.write(bytes([byte]))
     why = None
     if code not in (0, 1):
         why = "exit %d" % code
-    elif code and own:
-        parts = ((told or {}).get("manifest") or {}).get("parts") or [{}]
-        why = located(output, told, at)
-        if parts[0].get("state") != "damaged":
+    elif code and output.named:
+        parts = ((told or {}).get("manifest") or {}).get("parts") or []
+        why = located(output, told, at) if output.own else None
+        if [p["name"] for p in parts if p["state"] == "damaged"] != [output.named]:
             why = "the file is not named"
     return code != 0, without, why and "%s: byte %d, bit %#x: %s" % (output.name, at, bit, why)
 
@@ -247,12 +277,12 @@ def report(results, trials):
     found = dumps = blind = 0
     print("%-28s %8s %14s %18s" % ("output", "trials", "with manifest", "without manifest"))
     for name, list_ in results.items():
-        good, without = sum(t[0] for t in list_), sum(t[1] for t in list_)
-        own = "manifest" not in name
+        alone = [t[1] for t in list_ if t[1] is not None]
+        good = sum(t[0] for t in list_)
         found += good
-        dumps += len(list_) if own else 0
-        blind += without
-        share = "%6.1f%%" % (100 * without / len(list_)) if own and list_ else "-"
+        dumps += len(alone)
+        blind += sum(alone)
+        share = "%6.1f%%" % (100 * sum(alone) / len(alone)) if alone else "-"
         print("%-28s %8d %14d %18s" % (name, len(list_), good, share))
         for why in [t[2] for t in list_ if t[2]][:5]:
             check("trial", False, why)

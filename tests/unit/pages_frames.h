@@ -166,7 +166,7 @@ static inline void pw_count(struct pw *w, uint64_t pfn, int count)
 
 static inline void pw_expect(struct pw *w, uint64_t pfn, uint64_t n, enum dumpio_class c)
 {
-    memset(w->expect + pfn, (int)c, n);
+    memset(w->expect + pfn, (int)c, (size_t)n);
 }
 
 /* Order of the compound page whose second record is that of pfn + 1; its hugetlb mark. */
@@ -351,7 +351,7 @@ static inline struct pw *pw_new(const struct era *e, const char *arch, enum dump
                                 uint64_t frames)
 {
     struct pw *w = calloc(1, sizeof *w);
-    if (!w || !(w->expect = calloc(1, frames)))
+    if (!w || !(w->expect = calloc(1, (size_t)frames)))
         abort();
     w->e = e;
     w->arch = arch;
@@ -423,7 +423,7 @@ static inline int pw_windows(struct pw *w, uint8_t *out, struct dio_class_sums *
         return rc;
     rc = dio_class_worker_init(&worker, &how, &w->err);
     for (uint64_t p = 0; p < w->frames && !rc; p += how.window) {
-        size_t n = w->frames - p < how.window ? w->frames - p : how.window;
+        size_t n = (size_t)(w->frames - p < how.window ? w->frames - p : how.window);
         rc = dio_classify_window(&how, &worker, p, n, out + p, sums, &freed, &w->err);
     }
     dio_class_worker_free(&worker, &how);

@@ -133,7 +133,7 @@ static void lonely_head(void)
     while (pw_record(w, pfn) % PW_PAGE + w->s->size > PW_PAGE ||
            pw_record(w, pfn) % PW_PAGE + 2 * w->s->size <= PW_PAGE)
         pfn += 2;
-    uint8_t *classes = calloc(1, w->frames);
+    uint8_t *classes = calloc(1, (size_t)w->frames);
     struct dio_class_sums sums;
     pw_free_block(w, 0x800, 3);
     pw_anon(w, pfn, 1);
@@ -156,7 +156,7 @@ struct damage {
 static struct damage damaged(const char *release, const char *arch)
 {
     struct damage d = {.w = pw_new(era_of(release), arch, DUMPIO_LITTLE, 2 * WINDOW)};
-    d.classes = calloc(1, d.w->frames);
+    d.classes = calloc(1, (size_t)d.w->frames);
     pw_free_block(d.w, 0x800, 3);
     return d;
 }

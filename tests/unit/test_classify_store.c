@@ -84,7 +84,7 @@ static void store(size_t n, unsigned mean, unsigned lookups, const char *tmpdir,
     for (size_t at = 0; at < n; at += WINDOW)
         fill_window(classes + at, n - at < WINDOW ? n - at : WINDOW, rnd(8) ? mean : 0);
     for (unsigned i = 0; i < 20; i++) { /* holes of any place and length */
-        size_t at = rnd(n), len = rnd(3 * WINDOW);
+        size_t at = (size_t)rnd(n), len = (size_t)rnd(3 * WINDOW);
         memset(classes + at, HOLE, len < n - at ? len : n - at);
     }
     CHECK_EQ(dio_class_store_new(&s, &env, &err), 0);
@@ -192,8 +192,8 @@ static void make_plan(struct plan *p)
     p->f.classes = &p->c;
     p->f.only = p->only;
     p->f.drop = p->drop;
-    p->f.n_only = rnd(2) ? ranges(p->only, 1 + rnd(4)) : 0;
-    p->f.n_drop = rnd(2) ? ranges(p->drop, 1 + rnd(4)) : 0;
+    p->f.n_only = rnd(2) ? ranges(p->only, 1 + (size_t)rnd(4)) : 0;
+    p->f.n_drop = rnd(2) ? ranges(p->drop, 1 + (size_t)rnd(4)) : 0;
     uint64_t at = 0;
     for (; p->n_runs < 64 && at < END; p->n_runs++) {
         struct dumpio_run *r = &p->runs[p->n_runs];

@@ -8,6 +8,9 @@
 #include "plug/codec.h"
 
 #include <fcntl.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -77,7 +80,7 @@ static void make_page(uint8_t *p, size_t n, unsigned kind)
     for (size_t i = 0; i < n / 64 && kind == 5; i++)
         p[rnd() % n] = (uint8_t)rnd();
     for (size_t i = 0; i < n && kind == 6;) {
-        size_t run = 1 + rnd() % 600;
+        size_t run = 1 + (size_t)(rnd() % 600);
         uint8_t v = (uint8_t)(rnd() % 3);
         for (; run && i < n; run--)
             p[i++] = v;
@@ -102,6 +105,16 @@ static size_t pack(const struct dio_codec *c, void *state, const uint8_t *page, 
     return len;
 }
 
+/* What malloc gives, from now on: what a state does not set must not matter. */
+static void dirty_malloc(int byte)
+{
+#ifdef __GLIBC__
+    mallopt(M_PERTURB, byte);
+#else
+    (void)byte;
+#endif
+}
+
 static void round_trip(const struct dio_codec *c, void *state, int level, size_t n, unsigned kind)
 {
     static uint8_t page[DIO_PAGE_MAX + 1], packed[DIO_PAGE_MAX], again[DIO_PAGE_MAX];
@@ -116,7 +129,9 @@ static void round_trip(const struct dio_codec *c, void *state, int level, size_t
         CHECK(!memcmp(out_end - n, page, n));
         CHECK_EQ(pack(c, state, page, n, again, len - 1), 0);
     }
+    dirty_malloc(0x5a);
     void *fresh = c->new_state(level);
+    dirty_malloc(0);
     memmove(page + 1, page, n); /* another place in memory, another state */
     CHECK_EQ(c->pack(fresh, page + 1, n, again, n - 1), len);
     CHECK(!memcmp(packed, again, len));
@@ -246,7 +261,7 @@ static void hostile(const struct dio_codec *c)
         CHECK(c->expand(state, good, len, out_start, PAGE + 8, NULL));
     }
     for (unsigned i = 0; i < 20000; i++) {
-        size_t len = rnd() % (i % 10 ? 64 : 2 * PAGE);
+        size_t len = (size_t)(rnd() % (i % 10 ? 64 : 2 * PAGE));
         for (size_t k = 0; k < len; k++)
             bad[k] = (uint8_t)(rnd() >> 11);
         if (len > 2 && i % 2)
@@ -349,7 +364,7 @@ static size_t deep_page(uint8_t *p, unsigned kinds)
         b = next;
     }
     for (size_t i = n - 1; i; i--) {
-        size_t k = rnd() % (i + 1);
+        size_t k = (size_t)(rnd() % (i + 1));
         uint8_t v = p[i];
         p[i] = p[k];
         p[k] = v;

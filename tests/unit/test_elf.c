@@ -152,7 +152,7 @@ struct fixture {
 static int open_dump(struct fixture *f, const struct dio_format *format, const void *data,
                      uint64_t size)
 {
-    *f = (struct fixture){.src = {.b = {&plain_ops, size, "image", 0}, .data = data,
+    *f = (struct fixture){.src = {.b = {&plain_ops, size, "image", 0, 0}, .data = data,
                                   .stored = size}};
     f->part = &f->src.b;
     struct dio_input in = {&f->part, 1, &f->options, NULL};
@@ -606,7 +606,7 @@ static void test_linear_netdump(void)
     CHECK_STR(f.d.info->variant, "kdump");
     close_dump(&f);
     put(&m, 52 + 32 + 4, 4, 0x1000);
-    f = (struct fixture){.src = {.b = {&sparse_ops, 0x1800001000, "image", 0}, .data = m.p,
+    f = (struct fixture){.src = {.b = {&sparse_ops, 0x1800001000, "image", 0, 0}, .data = m.p,
                                  .stored = m.size}};
     f.part = &f.src.b;
     struct dio_input in = {&f.part, 1, &f.options, NULL};

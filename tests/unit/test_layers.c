@@ -121,7 +121,7 @@ static int sink_write(struct dio_out *o, uint64_t off, const void *buf, size_t l
     CHECK_EQ(off, s->to->n); /* ascending, without gaps */
     if (off + len > s->room)
         return dio_fail_errno(err, 28, off, "sink");
-    place(s->to, off, buf, len);
+    place(s->to, (size_t)off, buf, len);
     return 0;
 }
 
@@ -175,7 +175,7 @@ static struct dumpio_env env_of(unsigned threads)
 static void fill(uint8_t *p, size_t n)
 {
     for (size_t i = 0; i < n;) {
-        size_t run = 1 + next64(&seed) % 3000;
+        size_t run = 1 + (size_t)(next64(&seed) % 3000);
         uint64_t kind = next64(&seed) % 8;
         for (; run && i < n; run--, i++)
             p[i] = kind < 3   ? 0
@@ -198,7 +198,7 @@ static struct buffer packed(const struct dio_layer *l, const uint8_t *p, size_t 
     CHECK_EQ(rc, 0);
     CHECK_EQ(out->access, DIO_FORWARD);
     for (size_t at = 0; at < n && !rc;) {
-        size_t part = next64(&pieces) % (n < 100 ? 10 : 100000) + 1;
+        size_t part = (size_t)(next64(&pieces) % (n < 100 ? 10 : 100000)) + 1;
         size_t end = at < gap_at ? gap_at : n;
         part = part < end - at ? part : end - at;
         rc = dio_write(out, at, p + at, part, &err);
@@ -605,7 +605,7 @@ static void test_our_table(const uint8_t *p)
     size_t n = 3 * FRAME + 12345;
     struct buffer z = packed(&dio_layer_zstd, p, n, 2, 1, 0, 0);
     const uint8_t *end = z.p + z.n, *e = end - 9 - 4 * 12;
-    uint64_t at = 0, plain = 0;
+    size_t at = 0, plain = 0;
     CHECK_EQ(dio_get32(end - 4, DUMPIO_LITTLE), 0x8F92EAB1);
     CHECK_EQ(end[-5], 0x80);
     CHECK_EQ(dio_get32(end - 9, DUMPIO_LITTLE), 4);
@@ -871,15 +871,15 @@ static int drive_check(char **a, struct dumpio_error *err)
     struct dio_bytes *plain = b ? open_file(a[3], false, &env, err) : NULL;
     if (!plain)
         return err->status;
-    uint8_t *p = malloc(plain->size + 1), *q = malloc(plain->size + 1);
-    size_t got, n;
+    size_t size = (size_t)plain->size, got, n;
+    uint8_t *p = malloc(size + 1), *q = malloc(size + 1);
     if (!p || !q)
         abort();
-    int rc = dio_read_some(plain, 0, p, plain->size, &got, err);
+    int rc = dio_read_some(plain, 0, p, size, &got, err);
     CHECK_EQ(rc, 0);
     CHECK_EQ(b->size, plain->size);
     CHECK_EQ(b->truncated, 0);
-    CHECK_EQ(b->ops->read_at(b, 0, q, plain->size + 1, &n, err), 0);
+    CHECK_EQ(b->ops->read_at(b, 0, q, size + 1, &n, err), 0);
     CHECK(n == got && !memcmp(p, q, n));
     struct readers r = {b, p, 3 * FRAME, 60};
     if (b->size && !unit_failures)

@@ -229,7 +229,8 @@ static void denied_calls(void)
     CHECK_EQ(ERRNO(syscall(435 /* clone3 */, NULL, 0)), ENOSYS);
     CHECK_EQ(ERRNO(syscall(451 /* cachestat: newer than the list */, 0, NULL, NULL, 0)), ENOSYS);
     CHECK_EQ(ERRNO(ioctl(0, TIOCSTI, "x")), EPERM);
-    CHECK_EQ(ERRNO(ioctl(0, 0xffffffff00000000UL | TIOCSTI, "x")), EPERM);
+    /* the kernel reads 32 bits of a request: bits above, where a long has them, hide nothing */
+    CHECK_EQ(ERRNO(ioctl(0, ~0xffffffffUL | TIOCSTI, "x")), EPERM);
     CHECK_EQ(ERRNO(syscall(SYS_process_vm_readv, getppid(), NULL, 0, NULL, 0, 0)), EPERM);
 #ifndef DUMPIO_SANITIZED
     CHECK_EQ(ERRNO(ptrace(PTRACE_TRACEME, 0, NULL, NULL)), EPERM);

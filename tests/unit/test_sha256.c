@@ -15,6 +15,7 @@
 #define dio_sha256_free plain_free
 #define dio_sha256_start plain_start
 #define dio_sha256_add plain_add
+#define dio_sha256_copy plain_copy
 #define dio_sha256_end plain_end
 #undef DIO_SHA256_H
 #include "sha256_plain.c"
@@ -24,6 +25,7 @@
 #undef dio_sha256_free
 #undef dio_sha256_start
 #undef dio_sha256_add
+#undef dio_sha256_copy
 #undef dio_sha256_end
 
 static void examples(void)
@@ -63,8 +65,38 @@ static void lengths(void)
     dio_sha256_free(other);
 }
 
+/* A copy goes on by itself, in both. */
+static void copies(void)
+{
+    unsigned char want[32], got[32];
+    struct plain_sha256 *p = plain_new(), *q = plain_new();
+    struct dio_sha256 *a = dio_sha256_new(), *b = dio_sha256_new();
+    plain_start(p);
+    plain_add(p, "abcdef", 6);
+    CHECK_EQ(plain_end(p, want, NULL), 0);
+    plain_start(p);
+    plain_add(p, "abc", 3);
+    plain_copy(q, p);
+    plain_add(p, "something else", 14);
+    plain_add(q, "def", 3);
+    CHECK_EQ(plain_end(q, got, NULL), 0);
+    CHECK(!memcmp(want, got, sizeof got));
+    dio_sha256_start(a);
+    dio_sha256_add(a, "abc", 3);
+    dio_sha256_copy(b, a);
+    dio_sha256_add(a, "something else", 14);
+    dio_sha256_add(b, "def", 3);
+    CHECK_EQ(dio_sha256_end(b, got, NULL), 0);
+    CHECK(!memcmp(want, got, sizeof got));
+    plain_free(p);
+    plain_free(q);
+    dio_sha256_free(a);
+    dio_sha256_free(b);
+}
+
 int main(void)
 {
+    copies();
     examples();
     lengths();
     return unit_result();

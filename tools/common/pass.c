@@ -94,9 +94,9 @@ static enum line ask(int fd, const char *prompt, char *buf, size_t size)
     quiet = old;
     quiet.c_lflag &= ~(tcflag_t)ECHO;
     quiet.c_lflag |= ECHONL | ICANON;
-    say(fd, prompt);
-    if (tcsetattr(fd, TCSAFLUSH, &quiet))
+    if (tcsetattr(fd, TCSAFLUSH, &quiet)) /* before the prompt: an answer may be quick */
         return LINE_ERROR;
+    say(fd, prompt);
     enum line r = read_line(fd, buf, size);
     tcsetattr(fd, TCSAFLUSH, &old);
     return r;

@@ -45,7 +45,9 @@ char *lines_end(struct lines *t)
 void provenance_options(char *buf, size_t size, int argc, char **argv)
 {
     static const char *const files[] = {"--vmlinux", "--vmcoreinfo", "--output", "--identity",
-                                        "--encrypt-to", "--sign", "--scan", "-x", "-i", "-o"};
+                                        "--encrypt-to", "--recipient", "--passphrase-f", "--sign",
+                                        "--scan", "--name", "--split-name", "-x", "-i", "-o", "-r",
+                                        "-R"};
     size_t n = 0;
     *buf = '\0';
     for (int i = 1; i < argc; i++) {

@@ -67,10 +67,8 @@ int split_write(struct ui *ui, const struct dumpio_convert_options *convert,
     struct dumpio_split_result parts;
     if (!split_wanted(split))
         return dumpio_convert(dump, path, convert, result, &ui->env, err);
-    struct dumpio_convert_options each = *convert;
-    each.manifest = NULL; /* parts have one of their own, always */
     split->prefix = split->name ? NULL : path;
-    split->convert = &each;
+    split->convert = convert;
     split->force = convert->force;
     split->no_sync = convert->no_sync;
     int rc = dumpio_split_dump(dump, split, &parts, &ui->env, err);

@@ -91,11 +91,17 @@ DUMPIO_API int dumpio_keygen(const char *path, int force, char recipient[DUMPIO_
 
 /* ---- files ----------------------------------------------------------------------------------- */
 
+struct dumpio_manifest_options; /* dumpio/manifest.h */
+
 struct dumpio_crypt_options {
     const struct dumpio_keys *keys;
     int armor;   /* ASCII armor; rewrap: also when the input has it */
     int force;   /* replace an existing output */
     int no_sync; /* do not wait for the disk */
+    /* dumpio_encrypt: what to write beside the output; NULL = nothing. What tells of the contents is
+       for the recipients alone; an input that is a dump is read once more for it. */
+    const struct dumpio_manifest_options *manifest;
+    int no_image; /* it is not: the manifest has the file's digest only */
 };
 
 /*

@@ -25,7 +25,7 @@ DUMPIO_API void dumpio_signer_free(struct dumpio_signer *signer); /* NULL allowe
 
 /*
  * For dumpio_convert_options.manifest and dumpio_crypt_options.manifest: write OUT.manifest.json and
- * OUT.sha256. When OUT is encrypted, what tells of the contents is in OUT.manifest.json.age, for the
+ * OUT.sha256; parts (dumpio/parts.h) have them always, and are signed when it says so. When OUT is encrypted, what tells of the contents is in OUT.manifest.json.age, for the
  * same recipients; OUT.manifest.json has the file's name, size and digest.
  */
 struct dumpio_manifest_options {
@@ -40,7 +40,8 @@ struct dumpio_manifest;
 
 /*
  * The manifest beside a dump or one of its parts, or a manifest itself by its name; OUT need not
- * exist. With identities in `keys` (NULL = none) the encrypted one counts, where there is one.
+ * exist. Where there is none, the checksums OUT.sha256. With identities in `keys` (NULL = none) the
+ * encrypted manifest counts, where there is one.
  * DUMPIO_END: there is none. DUMPIO_E_CORRUPT: it was changed.
  */
 DUMPIO_API int dumpio_manifest_open(struct dumpio_manifest **out, const char *path,
@@ -58,6 +59,9 @@ struct dumpio_manifest_info {
     int has_image;
     unsigned char image[DUMPIO_DIGEST_SIZE]; /* the image digest */
     uint64_t leaves;           /* of 4 MiB, to compare with */
+    int sums_only;             /* checksums alone: the sizes of the parts are UINT64_MAX, not known */
+    const char *sums_path;     /* the checksums beside the manifest; NULL = none */
+    const char *sums_why;      /* how they contradict it; "" = they do not */
 };
 DUMPIO_API const struct dumpio_manifest_info *dumpio_manifest_get_info(
     const struct dumpio_manifest *m);

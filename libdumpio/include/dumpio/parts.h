@@ -23,9 +23,12 @@ struct dumpio_split_options {
     uint32_t parts;     /* how many, equal in bytes or in pages held; 0 = as `size` says */
     const char *prefix; /* parts PREFIX001, PREFIX002, ... as wide as needed; or NULL */
     const char *name;   /* instead: a path with one %d (%3d, %03d) for the number, from 1 */
+    const char *beside; /* in place of PREFIX, for the manifest and what goes with it, in the folder
+                           of the parts; NULL = PREFIX */
     uint64_t align;     /* MEMORY: parts start at multiples, bytes; 0 = 4 MiB, less for many parts */
     int force;          /* replace existing files */
     int no_sync;        /* do not wait for the disk */
+    int no_image;       /* a file by BYTES: do not read it again for the image digest */
     const struct dumpio_open_options *open;       /* MEMORY: of the input; NULL = defaults */
     const struct dumpio_convert_options *convert; /* of a dump, its format NULL = the input's; of a
                                                      file by BYTES, the containers to put around
@@ -36,13 +39,15 @@ struct dumpio_split_result {
     uint32_t parts;
     uint64_t bytes;      /* of all parts */
     struct dumpio_convert_result dump; /* of a dump: what one conversion would say */
-    int has_image;       /* a conversion by BYTES: the image digest of what was written */
+    int has_image;       /* of a dump: the image digest of what was written */
     unsigned char image[DUMPIO_DIGEST_SIZE];
 };
 
 /*
  * Split a file or dump (n paths: n > 1 only by MEMORY) into parts, and write PREFIX.manifest.json
  * and PREFIX.sha256 (of `name`: what stands before the '%'). A failed run removes its parts.
+ * options->convert->manifest only adds to the manifest: a signer, provenance. A file by BYTES that
+ * is a dump is read and decoded once more for the image digest in it.
  * "-" is a stream: by BYTES with a size. With recipients in options->convert, what the manifest
  * says of the contents is in PREFIX.manifest.json.age alone.
  * `result` may be NULL.
@@ -61,6 +66,15 @@ DUMPIO_API int dumpio_split_dump(struct dumpio_dump *dump,
                                  struct dumpio_split_result *result, const struct dumpio_env *env,
                                  struct dumpio_error *err);
 
+/*
+ * Several files as one dump: the pieces of one, a split set, or else dumps of one machine that hold
+ * different memory; of those, what cannot be opened is left out with a warning (*left_out counts;
+ * NULL allowed), and pages that differ between two are lost.
+ */
+DUMPIO_API int dumpio_open_parts(struct dumpio_dump **out, const char *const *paths, size_t n,
+                                 const struct dumpio_open_options *options, size_t *left_out,
+                                 const struct dumpio_env *env, struct dumpio_error *err);
+
 enum dumpio_merge_kind {
     DUMPIO_MERGE_BYTES = 0, /* one behind the other */
     DUMPIO_MERGE_SET = 1,   /* a split set of one dump */
@@ -70,6 +84,8 @@ enum dumpio_merge_kind {
 struct dumpio_merge_options {
     int salvage;        /* write what there is */
     int force, no_sync; /* as above */
+    const char *allowed_signers; /* a file as ssh-keygen(1) has it: one of them has to have signed the
+                                    manifest. NULL: a signature that is there has to fit */
     const struct dumpio_open_options *open;       /* NULL = defaults */
     const struct dumpio_convert_options *convert; /* SET, UNION: of the output; NULL or its format
                                                      NULL = the parts' */
