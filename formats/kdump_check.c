@@ -24,9 +24,11 @@ static int part_cut(struct dio_kdump *d, const struct dio_kdump_part *p, bool *c
     int rc = dio_rank_of(&d->rank, p->start, &first, err);
     if (!rc)
         rc = dio_rank_of(&d->rank, p->end, &end, err);
-    end += (uint64_t)d->shift_behind;
-    if (rc || end <= first)
+    if (rc)
         return rc;
+    end += (uint64_t)d->shift_behind;
+    if (end <= first)
+        return 0;
     uint64_t n = end - first < CUT_DESCS ? end - first : CUT_DESCS;
     uint64_t at = d->desc_at + (end - first - n) * DIO_KDUMP_DESC;
     rc = dio_read_some(p->src, at, desc, (size_t)n * DIO_KDUMP_DESC, &got, err);

@@ -186,30 +186,10 @@ static int build_around(struct flat *f, struct dio_bytes *below, struct dio_salv
                         const struct dumpio_env *env, struct dumpio_error *err)
 {
     struct dio_flat_rescue r = {.salvage = salvage};
-    struct dio_index *starts = NULL, *more = NULL;
-    int rc = dio_index_new(&starts, 0, env, err);
-    if (!rc)
-        rc = dio_flat_scan_around(below, starts, &r, err);
-    if (!rc)
-        rc = dio_index_seal(starts, DIO_KEEP_ALL, NULL, err);
-    if (!rc)
-        rc = dio_index_new(&f->index, 0, env, err);
-    if (!rc)
-        rc = dio_flat_resolve(starts, f->index, err);
-    if (!rc)
-        rc = dio_index_seal(f->index, DIO_KEEP_ALL, NULL, err);
-    if (!rc)
-        rc = dio_flat_place_lost(f->index, &more, &r, env, err);
-    if (more) {
-        dio_index_free(f->index);
-        f->index = more;
-    }
-    if (!rc)
-        dio_flat_tell(&r, below);
+    int rc = dio_flat_index_around(&f->index, below, &r, env, err);
     f->b.size = r.size;
     f->b.truncated = r.cut;
     f->gaps_lost = dio_flat_gaps_lost(&r);
-    dio_index_free(starts);
     dio_flat_rescue_free(&r);
     return rc;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Salvage of flattened files: what belongs into the gaps between the segments that are sure. A
- * suspect that goes on where another segment ends, or leads to one, is believed; data without a
+ * suspect that goes on where another one ends, or another at its end, is believed; data without a
  * header goes to the one gap that is as long. Format: makedumpfile's IMPLEMENTATION. Not handled:
  * two lost headers in one stretch, and gaps of the same length; their data is lost.
  */
@@ -9,6 +9,7 @@
 #include "flat_segments.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #define DAMAGE_MAX 1024u /* stretches whose length is held against every gap */
 #define GAPS_MAX 65536u
@@ -43,8 +44,11 @@ static int find_gaps(struct dio_index *have, struct gaps *g, struct dumpio_error
 
 /* ---- suspects -------------------------------------------------------------------------------- */
 
-/* Does it fill a gap from one of its ends? The gap is what is left of it then. */
-static bool fills(struct gaps *g, const struct dio_flat_suspect *s)
+/*
+ * Does it fill a gap from one of its ends, or with company from anywhere? The gap is what is left of
+ * it then, or two are.
+ */
+static bool fills(struct gaps *g, const struct dio_flat_suspect *s, bool company)
 {
     uint64_t end = s->offset + s->len;
     size_t first = 0, behind = g->n; /* the last gap that begins at or before it */
@@ -59,11 +63,29 @@ static bool fills(struct gaps *g, const struct dio_flat_suspect *s)
         return false;
     struct gap *p = &g->v[first];
     uint64_t before = s->offset - p->start;
-    if (before > p->len || s->len > p->len - before || (before && before + s->len != p->len))
+    if (before > p->len || s->len > p->len - before)
         return false;
-    p->start = before ? p->start : end;
-    p->len -= s->len;
+    uint64_t after = p->len - before - s->len;
+    if (!before || !after) {
+        p->start = before ? p->start : end;
+        p->len -= s->len;
+        return true;
+    }
+    if (!company || g->n == GAPS_MAX)
+        return false;
+    memmove(p + 2, p + 1, (g->n - first - 1) * sizeof *p);
+    p->len = before;
+    p[1] = (struct gap){end, after};
+    g->n++;
     return true;
+}
+
+/* Does the next one of the stream go on where suspect i ends, or i where the one before does? */
+static bool has_company(const struct dio_flat_rescue *r, size_t i)
+{
+    const struct dio_flat_suspect *s = &r->suspects[i];
+    return (i && s[-1].behind == s->behind && s[-1].offset + s[-1].len == s->offset) ||
+           (i + 1 < r->n_suspects && s[1].behind == s->behind && s->offset + s->len == s[1].offset);
 }
 
 static void judge_suspects(struct dio_flat_rescue *r, struct gaps *g)
@@ -73,7 +95,7 @@ static void judge_suspects(struct dio_flat_rescue *r, struct gaps *g)
         more = false;
         for (size_t i = 0; i < r->n_suspects; i++) {
             struct dio_flat_suspect *s = &r->suspects[i];
-            if (s->believed || !fills(g, s))
+            if (s->believed || !fills(g, s, has_company(r, i)))
                 continue;
             s->believed = more = true;
             r->size = s->offset + s->len > r->size ? s->offset + s->len : r->size;
@@ -168,8 +190,9 @@ static int build(struct dio_index *have, struct dio_index *to, const struct dio_
     return rc ? rc : dio_index_seal(to, DIO_KEEP_ALL, NULL, err);
 }
 
-int dio_flat_place_lost(struct dio_index *have, struct dio_index **to, struct dio_flat_rescue *r,
-                        const struct dumpio_env *env, struct dumpio_error *err)
+/* The extents of `have`, and what belongs into its gaps; *to is NULL when nothing does. */
+static int place_lost(struct dio_index *have, struct dio_index **to, struct dio_flat_rescue *r,
+                      const struct dumpio_env *env, struct dumpio_error *err)
 {
     struct gaps g = {malloc(GAPS_MAX * sizeof *g.v), 0};
     bool any = false;
@@ -192,5 +215,34 @@ int dio_flat_place_lost(struct dio_index *have, struct dio_index **to, struct di
     if (!rc && any)
         rc = build(have, *to, r, err);
     free(g.v);
+    return rc;
+}
+
+int dio_flat_index_around(struct dio_index **out, struct dio_bytes *below,
+                          struct dio_flat_rescue *r, const struct dumpio_env *env,
+                          struct dumpio_error *err)
+{
+    struct dio_index *starts = NULL, *have = NULL, *more = NULL;
+    int rc = dio_index_new(&starts, 0, env, err);
+    if (!rc)
+        rc = dio_flat_scan_around(below, starts, r, err);
+    if (!rc)
+        rc = dio_index_seal(starts, DIO_KEEP_ALL, NULL, err);
+    if (!rc)
+        rc = dio_index_new(&have, 0, env, err);
+    if (!rc)
+        rc = dio_flat_resolve(starts, have, err);
+    if (!rc)
+        rc = dio_index_seal(have, DIO_KEEP_ALL, NULL, err);
+    if (!rc)
+        rc = place_lost(have, &more, r, env, err);
+    if (!rc)
+        dio_flat_tell(r, below);
+    if (more) {
+        dio_index_free(have);
+        have = more;
+    }
+    dio_index_free(starts);
+    *out = have;
     return rc;
 }

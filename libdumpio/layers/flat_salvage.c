@@ -313,7 +313,7 @@ int dio_flat_scan_around(struct dio_bytes *below, struct dio_index *starts,
     return rc;
 }
 
-/* ---- telling -------------------------------------------------------------------------------------- */
+/* ---- telling --------------------------------------------------------------------------------- */
 
 bool dio_flat_gaps_lost(const struct dio_flat_rescue *r)
 {

@@ -18,7 +18,7 @@ struct dio_flat_damage {
     bool placed;
 };
 
-/* What may be a segment: its header was looked for behind damage, and any bytes may look like one. */
+/* What may be a segment: its header was looked for behind damage; any bytes may look like one. */
 struct dio_flat_suspect {
     uint64_t offset, len; /* inside */
     uint64_t pos;         /* of its data, in the stream */
@@ -47,11 +47,12 @@ int dio_flat_add_damage(struct dio_flat_rescue *r, uint64_t start, uint64_t end,
                         struct dumpio_error *err);
 
 /*
- * Where suspects and lost segments belong in the gaps of `have` (disjoint extents). *to gets all
- * extents with those that have a place, NULL when there are none such.
+ * The disjoint extents of all segments, also of suspects and lost ones that have a place in the gaps
+ * between the others; findings go to r->salvage. *out is the caller's on error, too; NULL allowed.
  */
-int dio_flat_place_lost(struct dio_index *have, struct dio_index **to, struct dio_flat_rescue *r,
-                        const struct dumpio_env *env, struct dumpio_error *err);
+int dio_flat_index_around(struct dio_index **out, struct dio_bytes *below,
+                          struct dio_flat_rescue *r, const struct dumpio_env *env,
+                          struct dumpio_error *err);
 
 /* Is any byte lost that may be in a gap? */
 bool dio_flat_gaps_lost(const struct dio_flat_rescue *r);

@@ -96,4 +96,7 @@ struct fuzz_extent {
 /* Walks the map and checks that the runs ascend. */
 struct fuzz_extent fuzz_walk(struct dumpio_dump *d);
 
+/* Everything that an open dump has; `size` is its input's, and chooses. look.c */
+void fuzz_look(struct dumpio_dump *d, size_t size);
+
 #endif

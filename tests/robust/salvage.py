@@ -23,18 +23,20 @@ import json
 import os
 import random
 import shutil
-import struct
 import subprocess
 import sys
 import time
-import zlib
+
+sys.dont_write_bytecode = True
+
+import places                       # noqa: E402
+from places import PACKED, PLAIN    # noqa: E402
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 BIN = os.environ["DUMPIO_BIN"]
 SCRATCH = os.environ["DUMPIO_SCRATCH"]
 NOISE = 4096
 LIMIT = 600                     # seconds for one conversion: more is a hang
-PLAIN, PACKED = 0, 1            # kinds of payloads: noise shows in the packed ones alone
 
 
 def run(*args, ok=(0,)):
@@ -43,91 +45,6 @@ def run(*args, ok=(0,)):
         sys.exit("%s: exit %d\n%s" % (" ".join(args), done.returncode,
                                       done.stdout.decode(errors="replace")))
     return done
-
-
-# ---- where a dump keeps its pages: [(address, [(start, end) of the file], kind)] ----------------
-
-def elf_pages(f, unit):
-    f.seek(0)
-    head = f.read(64)
-    order = "<" if head[5] == 1 else ">"
-    if head[4] == 2:
-        phoff, = struct.unpack_from(order + "Q", head, 32)
-        size, count = struct.unpack_from(order + "HH", head, 54)
-    else:
-        phoff, = struct.unpack_from(order + "I", head, 28)
-        size, count = struct.unpack_from(order + "HH", head, 42)
-    f.seek(phoff)
-    table = f.read(size * count)
-    seen = {}
-    for i in range(count):
-        if head[4] == 2:
-            kind, _, off, _, paddr, filesz = struct.unpack_from(order + "IIQQQQ", table, i * size)
-        else:
-            kind, off, _, paddr, filesz = struct.unpack_from(order + "IIIII", table, i * size)
-        for at in range(0, filesz - unit + 1 if kind == 1 else 0, unit):
-            if not (paddr + at) % unit:
-                seen.setdefault(paddr + at, (off + at, off + at + unit))
-    return [(a, [r], PLAIN) for a, r in sorted(seen.items())]
-
-
-def kdump_pages(f, unit):
-    """Of a little-endian 64-bit one."""
-    f.seek(0)
-    head = f.read(464)
-    block, sub, bitmaps, max_pfn = struct.unpack_from("<IIII", head, 428)
-    f.seek(block * (1 + sub + bitmaps // 2))
-    bits = f.read(bitmaps // 2 * block)
-    table = block * (1 + sub + bitmaps)
-    pages, n = [], 0
-    f.seek(table)
-    stored = [p for p in range(max_pfn) if bits[p >> 3] >> (p & 7) & 1]
-    raw = f.read(24 * len(stored))
-    for n, pfn in enumerate(stored):
-        off, size, flags = struct.unpack_from("<QII", raw, 24 * n)
-        if off:
-            pages.append((pfn * unit, [(table + 24 * n, table + 24 * n + 24), (off, off + size)],
-                          PACKED if flags else PLAIN))
-    return pages
-
-
-def lkcd_pages(f, unit):
-    f.seek(734)
-    at, = struct.unpack("<Q", f.read(8))
-    pages = []
-    while True:
-        f.seek(at)
-        address, size, flags = struct.unpack("<QII", f.read(16))
-        if flags & 4:
-            return pages
-        pages.append((address, [(at, at + 16 + size)], PACKED if flags & 2 else PLAIN))
-        at += 16 + size
-
-
-def through_flat(f, inner):
-    """The same, of a file with the records of a flattened stream."""
-    segments, at = [], 4096
-    while True:
-        f.seek(at)
-        off, size = struct.unpack(">qq", f.read(16))
-        if off < 0:
-            break
-        segments.append((off, off + size, at + 16))
-        at += 16 + size
-    segments.sort()
-    starts = [s[0] for s in segments]
-
-    def places(start, end):
-        import bisect
-        i = bisect.bisect_right(starts, start) - 1
-        while start < end:
-            s = segments[i]
-            stop = min(end, s[1])
-            yield s[2] - 16, s[2]       # its record's header
-            yield s[2] + start - s[0], s[2] + stop - s[0]
-            start = stop
-            i += 1
-    return [(a, [p for r in ranges for p in places(*r)], k) for a, ranges, k in inner]
 
 
 # ---- damage and verdict --------------------------------------------------------------------------
@@ -295,9 +212,6 @@ def trials(form, cuts, blocks, heads, seed):
 
 # ---- the dumps -----------------------------------------------------------------------------------
 
-READ = {"elf": elf_pages, "kdump": kdump_pages, "diskdump": kdump_pages, "lkcd": lkcd_pages}
-
-
 def make(source, name, form, unit, truth):
     """SOURCE in FORM: FORMAT[:CODEC][,flat][,zst|xz|gz|age]"""
     target, *around = form.split(",")
@@ -322,7 +236,7 @@ def make(source, name, form, unit, truth):
     run(BIN + "/dumpconv", *args, source, path)
     pages = None
     if not set(around) & {"zst", "xz", "gz", "age"}:
-        reader = READ[target.split(":")[0]]
+        reader = places.READ[target.split(":")[0]]
         plain = path
         if "flat" in around:
             plain = path + ".plain"
@@ -332,13 +246,13 @@ def make(source, name, form, unit, truth):
         if plain != path:
             os.unlink(plain)
             with open(path, "rb") as f:
-                pages = through_flat(f, pages)
+                pages = places.through_flat(f, pages)
     return Form("%s/%s" % (name, form), path, truth, unit, pages, more)
 
 
 # Of the small dump, intact pages that have to be given at the least, percent. Noise in the first
-# block costs an ELF dump everything, noise in a KDUMP's second bitmap the frames whose bits it hit or may reach. In
-# containers every page counts as intact, what is behind a cut, too.
+# block costs an ELF dump everything, noise in a KDUMP's second bitmap the frames whose bits it hit
+# or may reach. In containers every page counts as intact, what is behind a cut, too.
 FLOOR = {"elf": 91, "kdump:zlib": 90, "kdump:zlib,flat": 99, "diskdump:zlib": 92, "lkcd:gzip": 100,
          "lkcd:raw": 100, "kdump:zlib,zst": 70, "kdump:zlib,flat,age": 60}
 FORMS = ["elf", "kdump:zlib", "kdump:none", "kdump:lzo", "kdump:zlib,flat", "diskdump:zlib",
@@ -388,7 +302,7 @@ def main(args):
                 continue                # this file's readers are for 64 bits, little-endian
             if form == "elf" and full:
                 with open(source, "rb") as f:
-                    made = Form(name + "/elf", source, truth, unit, elf_pages(f, unit))
+                    made = Form(name + "/elf", source, truth, unit, places.elf_pages(f, unit))
             else:
                 made = make(source, name, form, unit, truth)
             found, good, intact = trials(made, cuts, blocks, heads, made.name)
