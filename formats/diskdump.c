@@ -213,26 +213,6 @@ static int set_tail(struct dio_kdump_writer *w, struct dumpio_error *err)
     return 0;
 }
 
-static int create(void **self, struct dio_out *out, const struct dio_write_plan *plan,
-                  const struct dumpio_env *env, struct dumpio_error *err)
-{
-    struct dio_kdump_writer *w;
-    int rc = dio_kdump_writer_new(&w, out, plan, true, err);
-    if (rc)
-        return rc;
-    w->head.version = VERSION;
-    set_cpus(w, env);
-    rc = set_tail(w, err);
-    if (!rc)
-        rc = dio_kdump_writer_start(w, err);
-    if (rc) {
-        dio_kdump_writer_free(w);
-        return rc;
-    }
-    *self = w;
-    return 0;
-}
-
 static void put_tasks(uint8_t *front, const struct dio_kdump_writer *w)
 {
     const struct dio_kdump_head *h = &w->head;
@@ -258,26 +238,52 @@ static void put_regs(uint8_t *front, const struct dio_kdump_writer *w)
         memcpy(front + block, cpu->regs, cpu->regs_len < block ? cpu->regs_len : block);
 }
 
-static int finish(void *self, uint64_t *size, struct dumpio_error *err)
+static int write_front(struct dio_kdump_writer *w, bool unfinished, struct dumpio_error *err)
 {
-    struct dio_kdump_writer *w = self;
     struct dio_kdump_head *h = &w->head;
     size_t len;
-    int rc = dio_kdump_check_placed(w, err);
-    if (rc)
-        return rc;
     uint64_t blocks = dio_div_up(w->at, w->plan->unit);
     h->written_blocks = blocks > UINT32_MAX ? UINT32_MAX : (uint32_t)blocks;
-    h->status = (w->codecs ? DIO_DISKDUMP_COMPRESSED : 0) | (w->lost ? 1 : 0);
+    h->status = (w->plan->codec ? DIO_DISKDUMP_COMPRESSED : 0) |
+                (w->lost || unfinished ? DIO_DISKDUMP_INCOMPLETE : 0);
     uint8_t *front = dio_kdump_front(w, &len);
     if (!front)
         return dio_nomem(err, "the header blocks");
     put_tasks(front, w);
     put_regs(front, w);
-    rc = dio_write(w->out, 0, front, len, err);
+    int rc = dio_write(w->out, 0, front, len, err);
     free(front);
-    *size = w->at;
     return rc;
+}
+
+static int create(void **self, struct dio_out *out, const struct dio_write_plan *plan,
+                  const struct dumpio_env *env, struct dumpio_error *err)
+{
+    struct dio_kdump_writer *w;
+    int rc = dio_kdump_writer_new(&w, out, plan, true, err);
+    if (rc)
+        return rc;
+    w->head.version = VERSION;
+    set_cpus(w, env);
+    rc = set_tail(w, err);
+    if (!rc)
+        rc = dio_kdump_writer_start(w, err);
+    if (!rc)
+        rc = write_front(w, dio_kdump_marks_unfinished(w), err);
+    if (rc) {
+        dio_kdump_writer_free(w);
+        return rc;
+    }
+    *self = w;
+    return 0;
+}
+
+static int finish(void *self, uint64_t *size, struct dumpio_error *err)
+{
+    struct dio_kdump_writer *w = self;
+    int rc = dio_kdump_check_placed(w, err);
+    *size = w->at;
+    return rc ? rc : write_front(w, false, err);
 }
 
 static const struct dio_format_codec codecs[] = {{"zlib", "zlib"}, {"none", NULL}, {NULL, NULL}};

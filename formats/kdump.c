@@ -150,6 +150,31 @@ static void set_split(struct dio_kdump_writer *w)
         w->sub.end_pfn = w->max_pfn;
 }
 
+static uint32_t status_of(const struct dio_kdump_writer *w)
+{
+    const struct dumpio_info *info = w->plan->info;
+    size_t mark;
+    const char *vmemmap = dio_info_extra(info, "kdump.vmemmap_excluded", &mark);
+    bool lost = w->lost;
+    if (w->plan->split)
+        lost = info->incomplete || info->truncated || w->plan->split->lost;
+    return (uint32_t)dio_kdump_codec_flag(w->plan->codec) | (lost ? DIO_KDUMP_INCOMPLETE : 0) |
+           (vmemmap && mark ? DIO_KDUMP_VMEMMAP : 0);
+}
+
+static int write_front(struct dio_kdump_writer *w, uint32_t status, struct dumpio_error *err)
+{
+    size_t len;
+    w->head.status = status;
+    uint8_t *front = dio_kdump_front(w, &len);
+    if (!front)
+        return dio_nomem(err, "the header blocks");
+    dio_kdump_put_sub(front + w->plan->unit, w->head.order, w->layout, &w->sub);
+    int rc = dio_write(w->out, 0, front, len, err);
+    free(front);
+    return rc;
+}
+
 static int create(void **self, struct dio_out *out, const struct dio_write_plan *plan,
                   const struct dumpio_env *env, struct dumpio_error *err)
 {
@@ -167,11 +192,16 @@ static int create(void **self, struct dio_out *out, const struct dio_write_plan 
         rc = set_tail(w, err);
     if (!rc)
         rc = dio_kdump_writer_start(w, err);
+    if (!rc) {
+        w->sub.max_mapnr = w->max_pfn;
+        set_split(w);
+        rc = write_front(w, status_of(w) | (dio_kdump_marks_unfinished(w) ? DIO_KDUMP_INCOMPLETE : 0),
+                         err);
+    }
     if (rc) {
         dio_kdump_writer_free(w);
         return rc;
     }
-    set_split(w);
     *self = w;
     return 0;
 }
@@ -180,37 +210,18 @@ static int finish(void *self, uint64_t *size, struct dumpio_error *err)
 {
     struct dio_kdump_writer *w = self;
     const struct dumpio_info *info = w->plan->info;
-    size_t len;
-    uint64_t end = w->at;
+    uint32_t status = status_of(w);
     int rc = dio_kdump_check_placed(w, err);
     if (rc)
         return rc;
-    size_t mark;
-    const char *vmemmap = dio_info_extra(info, "kdump.vmemmap_excluded", &mark);
-    bool lost = w->lost;
-    uint32_t codecs = w->codecs;
-    if (w->plan->split) {
-        lost = info->incomplete || info->truncated || w->plan->split->lost;
-        codecs = (uint32_t)dio_kdump_codec_flag(w->plan->codec);
-    }
-    w->head.status = codecs | (lost ? DIO_KDUMP_INCOMPLETE : 0) |
-                     (vmemmap && mark ? DIO_KDUMP_VMEMMAP : 0);
-    w->sub.max_mapnr = w->max_pfn;
+    *size = w->at + info->eraseinfo_len;
+    if (status == w->head.status && !info->eraseinfo_len)
+        return 0;
     if (info->eraseinfo_len) {
-        w->sub.eraseinfo = (struct dio_kdump_place){end, info->eraseinfo_len};
-        rc = dio_write(w->out, end, info->eraseinfo, info->eraseinfo_len, err);
-        end += info->eraseinfo_len;
+        w->sub.eraseinfo = (struct dio_kdump_place){w->at, info->eraseinfo_len};
+        rc = dio_write(w->out, w->at, info->eraseinfo, info->eraseinfo_len, err);
     }
-    uint8_t *front = rc ? NULL : dio_kdump_front(w, &len);
-    if (!rc && !front)
-        rc = dio_nomem(err, "the header blocks");
-    if (!rc) {
-        dio_kdump_put_sub(front + w->plan->unit, w->head.order, w->layout, &w->sub);
-        rc = dio_write(w->out, 0, front, len, err);
-    }
-    free(front);
-    *size = end;
-    return rc;
+    return rc ? rc : write_front(w, status, err);
 }
 
 static const struct dio_format_codec codecs[] = {

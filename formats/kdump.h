@@ -29,6 +29,7 @@ enum dio_kdump_status {
     DIO_KDUMP_VMEMMAP = 0x10, /* struct pages of excluded pages are excluded too */
     DIO_KDUMP_ZSTD = 0x20,
     DIO_DISKDUMP_UNFINISHED = 0x7, /* incompleted, in progress, short dump area */
+    DIO_DISKDUMP_INCOMPLETE = 0x1,
     DIO_DISKDUMP_COMPRESSED = 0x8
 };
 
@@ -174,7 +175,7 @@ uint64_t dio_kdump_share_find(struct dio_kdump_share *s, const uint64_t tag[2], 
 struct dio_kdump_writer {
     struct dio_out *out;
     const struct dio_write_plan *plan;
-    struct dio_kdump_head head;  /* for the end; status grows with the pages */
+    struct dio_kdump_head head;
     uint8_t *tail;               /* malloc'ed; stands at tail_at, inside the sub header's blocks */
     size_t tail_len;
     uint64_t tail_at;
@@ -183,7 +184,6 @@ struct dio_kdump_writer {
     uint64_t desc_at, data_at;   /* file offsets of the first descriptor, of the zero page */
     uint64_t at;                 /* end of the payloads placed */
     uint64_t placed, to_place;   /* pages placed; in all, of this part of a split set */
-    uint32_t codecs;             /* DIO_KDUMP_ZLIB ... of the payloads placed */
     struct dio_kdump_share *share; /* made for the first page with a tag */
     bool lost;                   /* a page came as lost, or the input says it is not whole */
     /* KDUMP only */
@@ -197,6 +197,8 @@ int dio_kdump_writer_new(struct dio_kdump_writer **out, struct dio_out *sink,
                          struct dumpio_error *err);
 /* With tail and base set: fix every place, write the bitmaps and the zero page. */
 int dio_kdump_writer_start(struct dio_kdump_writer *w, struct dumpio_error *err);
+/* Do headers written before the pages say that the file is incomplete, and do so until the end? */
+bool dio_kdump_marks_unfinished(const struct dio_kdump_writer *w);
 /* The header blocks in memory, with main header and tail; malloc'ed. NULL: out of memory. */
 uint8_t *dio_kdump_front(struct dio_kdump_writer *w, size_t *len);
 /* Were all the pages placed that the plan announced? */

@@ -242,7 +242,7 @@ static void tell(const struct mending *m, bool rebuilt)
 static void lose(struct mending *m, const struct dio_kdump_table *t)
 {
     struct dio_kdump *d = m->d;
-    if (t->n == 1)
+    if (t->sure)
         d->shift_behind = (int64_t)(t->counts[0] - m->set - m->ones);
     else
         m->end_bad = d->max_pfn;

@@ -285,7 +285,7 @@ static int write_all(struct dio_conversion *c, struct dumpio_error *err)
     if (!rc)
         rc = dio_stream_end(c->dump, err);
     memcpy(c->info.uts, c->dump->info->uts, sizeof c->info.uts); /* of a stream: it has passed */
-    if (rc == DUMPIO_E_CANCELLED && c->options->keep_partial)
+    if (rc == DUMPIO_E_CANCELLED && c->options->keep_partial && c->writer)
         rc = leave_rest(c, err);
     if (!rc)
         rc = c->target->finish(c->writer, &size, err);

@@ -154,6 +154,15 @@ static void hash(struct parts_out *s, struct part *p, uint64_t end, const void *
     }
 }
 
+/* A byte that is in the digests has been written again. */
+static void hash_anew(struct parts_out *s)
+{
+    dio_sha256_start(s->digest);
+    if (s->whole)
+        dio_sha256_start(s->whole);
+    s->hashed = 0;
+}
+
 /* Hash what did not come in order. */
 static int hash_rest(struct parts_out *s, uint64_t size, struct dumpio_error *err)
 {
@@ -197,6 +206,8 @@ static int write_at(struct dio_out *o, uint64_t off, const void *buf, size_t len
         rc = dio_fd_write(p->file.fd, p->file.path, off - start_of(s, k), from, n, true, err);
         give_back(s, p);
         if (!rc && !pthread_mutex_trylock(&s->hashing)) { /* else somebody else is at it */
+            if (off < s->hashed)
+                hash_anew(s);
             if (s->hashed == off)
                 hash(s, p, end_of(s, k), from, n);
             pthread_mutex_unlock(&s->hashing);

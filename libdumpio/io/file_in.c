@@ -4,6 +4,8 @@
  * known to the system.
  * No on-disk format.
  */
+#define _GNU_SOURCE /* SEEK_DATA, SEEK_HOLE */
+
 #include "io.h"
 #include "mapped.h"
 

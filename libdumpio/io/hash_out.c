@@ -37,6 +37,10 @@ static int hash_write_at(struct dio_out *o, uint64_t off, const void *buf, size_
     int rc = h->below->ops->write_at(h->below, off, buf, len, err);
     if (rc || pthread_mutex_trylock(&h->lock))
         return rc; /* another thread is at it: this is out of order */
+    if (off < h->hashed && len) { /* written again */
+        dio_sha256_start(h->hash);
+        h->hashed = 0;
+    }
     if (h->hashed == off) {
         dio_sha256_add(h->hash, buf, len);
         h->hashed += len;

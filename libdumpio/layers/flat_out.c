@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Writing flattened ("makedumpfile") streams; format: makedumpfile's IMPLEMENTATION and
- * makedumpfile.h. Neighbouring writes become one segment of up to 1 MiB; no byte is written twice.
- * Does not check what callers write there.
+ * makedumpfile.h. Neighbouring writes become one segment of up to 1 MiB. Before a full one goes out,
+ * so does what was written elsewhere until then: of a stream that is cut, all but the last of what
+ * came before can be used. Does not check what callers write there.
  */
 #include "flat.h"
 
@@ -70,11 +71,33 @@ static int flush(struct flat_out *f, struct open_segment *s, struct dumpio_error
     return rc;
 }
 
+/* What the segments but s hold (NULL: all), in the order of their places. */
+static int flush_others(struct flat_out *f, const struct open_segment *s, struct dumpio_error *err)
+{
+    struct open_segment *order[OPEN_MAX];
+    unsigned n = 0;
+    for (unsigned i = 0; i < OPEN_MAX; i++) {
+        unsigned at = n;
+        if (&f->open[i] == s || !f->open[i].len)
+            continue;
+        for (; at && order[at - 1]->off > f->open[i].off; at--)
+            order[at] = order[at - 1];
+        order[at] = &f->open[i];
+        n++;
+    }
+    int rc = 0;
+    for (unsigned i = 0; !rc && i < n; i++)
+        rc = flush(f, order[i], err);
+    return rc;
+}
+
 static int emit_large(struct flat_out *f, uint64_t off, const uint8_t *p, struct dumpio_error *err)
 {
     uint8_t h[SEGMENT_HEADER];
     put_header(h, off, SEGMENT_MAX);
-    int rc = emit_file_header(f, err);
+    int rc = flush_others(f, NULL, err);
+    if (!rc)
+        rc = emit_file_header(f, err);
     if (!rc)
         rc = emit(f, h, sizeof h, err);
     return rc ? rc : emit(f, p, SEGMENT_MAX, err);
@@ -114,7 +137,10 @@ static int append(struct flat_out *f, struct open_segment *s, const uint8_t *p, 
 {
     memcpy(s->buf + SEGMENT_HEADER + s->len, p, n);
     s->len += n;
-    return s->len == SEGMENT_MAX ? flush(f, s, err) : 0;
+    if (s->len < SEGMENT_MAX)
+        return 0;
+    int rc = flush_others(f, s, err);
+    return rc ? rc : flush(f, s, err);
 }
 
 static int flat_write_at(struct dio_out *o, uint64_t off, const void *buf, size_t len,
@@ -158,12 +184,6 @@ static void flat_out_free(struct flat_out *f)
     free(f);
 }
 
-static int by_offset(const void *a, const void *b)
-{
-    const struct open_segment *x = a, *y = b;
-    return (x->off > y->off) - (x->off < y->off);
-}
-
 /* Open segments in ascending order, the length, the end marker. */
 static int complete(struct flat_out *f, uint64_t size, struct dumpio_error *err)
 {
@@ -176,9 +196,8 @@ static int complete(struct flat_out *f, uint64_t size, struct dumpio_error *err)
         static const uint8_t zero;
         rc = flat_write_at(&f->o, size - 1, &zero, 1, err);
     }
-    qsort(f->open, OPEN_MAX, sizeof *f->open, by_offset);
-    for (unsigned i = 0; !rc && i < OPEN_MAX; i++)
-        rc = flush(f, &f->open[i], err);
+    if (!rc)
+        rc = flush_others(f, NULL, err);
     uint8_t marker[SEGMENT_HEADER];
     memset(marker, 0xff, sizeof marker);
     return rc ? rc : emit(f, marker, sizeof marker, err);

@@ -17,9 +17,9 @@ enum dio_access {
 
 struct dio_out_ops {
     /*
-     * Write len bytes at off, each byte of the file at most once. RANDOM and SERIAL: what is never
-     * written reads as zero. FORWARD: off is the end of what was written so far or lies beyond it
-     * (the gap is filled with zeros).
+     * Write len bytes at off. RANDOM and SERIAL: what is never written reads as zero; bytes may be
+     * written again by a call without company, and what was written last counts. FORWARD: off is
+     * the end of what was written so far or lies beyond it (the gap is filled with zeros).
      */
     int (*write_at)(struct dio_out *o, uint64_t off, const void *buf, size_t len,
                     struct dumpio_error *err);

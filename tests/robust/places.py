@@ -30,8 +30,8 @@ def elf_pages(f, unit):
             kind, off, _, paddr, filesz = struct.unpack_from(order + "IIIII", table, i * size)
         for at in range(0, filesz - unit + 1 if kind == 1 else 0, unit):
             if not (paddr + at) % unit:
-                seen.setdefault(paddr + at, (off + at, off + at + unit))
-    return [(a, [r], PLAIN) for a, r in sorted(seen.items())]
+                seen.setdefault(paddr + at, []).append((off + at, off + at + unit))
+    return [(a, r, PLAIN) for a, r in sorted(seen.items())]   # any of the places may be read
 
 
 def kdump_pages(f, unit):

@@ -251,10 +251,11 @@ def make(source, name, form, unit, truth):
 
 
 # Of the small dump, intact pages that have to be given at the least, percent. Noise in the first
-# block costs an ELF dump everything, noise in a KDUMP's second bitmap the frames whose bits it hit
-# or may reach. In containers every page counts as intact, what is behind a cut, too.
-FLOOR = {"elf": 91, "kdump:zlib": 90, "kdump:zlib,flat": 99, "diskdump:zlib": 92, "lkcd:gzip": 100,
-         "lkcd:raw": 100, "kdump:zlib,zst": 70, "kdump:zlib,flat,age": 60}
+# block costs an ELF dump everything; noise in a KDUMP's second bitmap the frames whose bits it hit
+# or may reach. In containers every page counts as intact, what is behind a cut, too, and noise in any
+# of the first blocks costs the whole first frame or chunks, with headers and bitmaps.
+FLOOR = {"elf": 91, "kdump:zlib": 90, "kdump:zlib,flat": 94, "diskdump:zlib": 92, "lkcd:gzip": 100,
+         "lkcd:raw": 100, "kdump:zlib,zst": 19, "kdump:zlib,flat,age": 20}
 FORMS = ["elf", "kdump:zlib", "kdump:none", "kdump:lzo", "kdump:zlib,flat", "diskdump:zlib",
          "lkcd:gzip", "lkcd:raw", "kdump:zlib,zst", "elf,zst", "elf,xz", "kdump:zlib,age",
          "kdump:zlib,flat,age"]

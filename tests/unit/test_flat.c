@@ -5,6 +5,7 @@
  * file, because reader and writer are tested with the same sources and sinks in memory.
  */
 #include "layers/flat.h"
+#include "plug/decode.h"
 #include "unit.h"
 
 #include <stdbool.h>
@@ -610,9 +611,35 @@ static void test_coalescing(void)
     }
     free(large);
     CHECK_EQ(o->ops->finish(o, s.image.n, &err), 0);
-    CHECK_EQ(count_segments(&s.raw), 1 + 2 + 5);
-    CHECK_EQ(s.raw.n, HEADER + 512 * 24 + 2 * MIB + 5 * MIB + 8 * 16 + 16);
+    CHECK_EQ(count_segments(&s.raw), 2 + 2 + 5); /* the small ones go out before each large one */
+    CHECK_EQ(s.raw.n, HEADER + 512 * 24 + 2 * MIB + 5 * MIB + 9 * 16 + 16);
     check(&s, false);
+    drop(&s);
+}
+
+/* A stream that is cut has what was written before, but for the last segment of each place. */
+static void test_order(void)
+{
+    enum { MIB = 1 << 20, N = 700 };
+    struct stream s = {0};
+    struct sink sink;
+    struct dumpio_error err;
+    struct dio_out *o = new_out(&sink, &s.raw);
+    uint8_t page[4096] = {1};
+    for (size_t i = 0; i < N; i++) {
+        CHECK_EQ(o->ops->write_at(o, i * 24, page, 24, &err), 0);
+        CHECK_EQ(o->ops->write_at(o, MIB + i * 4096, page, 4096, &err), 0);
+    }
+    uint64_t small = 0, large = 0; /* how far each place has come */
+    for (size_t at = HEADER; at < s.raw.n;) {
+        uint64_t off = dio_get64(s.raw.p + at, DUMPIO_BIG);
+        uint64_t len = dio_get64(s.raw.p + at + 8, DUMPIO_BIG);
+        *(off < MIB ? &small : &large) = off + len;
+        CHECK(!large || small / 24 >= (large - MIB) / 4096);
+        at += 16 + (size_t)len;
+    }
+    CHECK_EQ(large, 3 * MIB);
+    o->ops->discard(o);
     drop(&s);
 }
 
@@ -718,6 +745,7 @@ int main(void)
     test_file_header();
     test_writer();
     test_coalescing();
+    test_order();
     test_writer_ends();
     test_makedumpfile();
     return unit_result();
