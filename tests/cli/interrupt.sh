@@ -110,6 +110,29 @@ stop CONT
 ok [ $code -gt 128 ]
 ok nothing_left
 
+# ---- killed: what had been written can be salvaged ------------------------------------------------
+dumpconv -q --no-sync --to=elf "$here/../data/vmcore-x86_64-6.1.kdump.zst" whole
+dumpconv -q --no-sync --to=raw whole image.whole 2>/dev/null
+mkfifo slow
+for to in kdump:none diskdump; do
+    (head -c 40M whole; sleep 100) >slow &
+    feed=$!
+    dumpconv -q --to=$to - target <slow 2>err &
+    pid=$!
+    for _ in $(seq 100); do
+        left=$(find . -name ".target.dumpio-*" -size +8M)
+        [ -z "$left" ] || break
+        sleep 0.1
+    done
+    kill -KILL $pid
+    kill -KILL -- -$feed 2>/dev/null || kill -KILL $feed
+    ok [ -f "$left" ]
+    expect 3 dumpconv -q -f --salvage --to=raw "$left" image
+    ok cmp -s -n 100000000 image image.whole
+    rm -f "$left" image
+done
+rm -f whole image.whole
+
 # ---- how progress is shown ------------------------------------------------------------------------
 expect 0 dumpconv --to=kdump --progress small shown
 ok grep -q '\[[#.]*\]  *[0-9]*%' err
