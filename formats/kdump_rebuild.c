@@ -69,14 +69,6 @@ static int lies_within(struct search *s, uint64_t first, uint64_t second, uint64
     return 0;
 }
 
-static bool has_count(const struct dio_kdump_table *t, uint64_t n)
-{
-    for (unsigned i = 0; i < t->n; i++)
-        if (t->counts[i] == n)
-            return true;
-    return false;
-}
-
 /* Where the bitmaps begin that end at the table: the one place. 0, DUMPIO_END, or an error. */
 static int find_bitmaps(struct search *s, const struct dio_kdump_table *t, uint32_t block,
                         uint64_t *begin, struct dumpio_error *err)
@@ -87,7 +79,7 @@ static int find_bitmaps(struct search *s, const struct dio_kdump_table *t, uint3
         bool yes;
         for (uint64_t i = 0; i < block / STEP; i++)
             set += s->set[(t->at - len) / STEP + i];
-        if (!has_count(t, set))
+        if (!dio_kdump_table_allows(t, set))
             continue;
         rc = lies_within(s, t->at - 2 * len, t->at - len, len, &yes, err);
         if (!rc && yes && !fits++)

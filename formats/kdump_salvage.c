@@ -213,14 +213,6 @@ static int by_start(const void *a, const void *b)
 
 /* ---- verdict --------------------------------------------------------------------------------- */
 
-static bool has_count(const struct dio_kdump_table *t, uint64_t n)
-{
-    for (unsigned i = 0; i < t->n; i++)
-        if (t->counts[i] == n)
-            return true;
-    return false;
-}
-
 static void tell(const struct mending *m, bool rebuilt)
 {
     const struct dio_kdump *d = m->d;
@@ -297,9 +289,9 @@ static int fill_empty(struct mending *m, struct dumpio_error *err)
 static int judge(struct mending *m, const struct dio_kdump_table *t, struct dumpio_error *err)
 {
     bool bad = m->first_bad < m->end_bad, noise = m->unreadable || m->longest >= RUN;
-    if (!noise && has_count(t, m->raw)) {
+    if (!noise && dio_kdump_table_allows(t, m->raw)) {
         keep_second(m);
-    } else if (bad && has_count(t, m->set)) {
+    } else if (bad && dio_kdump_table_allows(t, m->set)) {
         for (size_t i = 0; i < m->p->n; i++) /* there is no descriptor left for these */
             m->p->v[i].from = m->p->v[i].from == ONES ? ZEROS : m->p->v[i].from;
         tell(m, true);

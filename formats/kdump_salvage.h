@@ -32,6 +32,9 @@ bool dio_kdump_desc_right(const uint8_t *p, enum dumpio_order order, uint64_t ta
 int dio_kdump_read_table(struct dio_bytes *src, enum dumpio_order order, unsigned first,
                          struct dio_kdump_table *t, struct dumpio_error *err);
 
+/* May the table have n descriptors? */
+bool dio_kdump_table_allows(const struct dio_kdump_table *t, uint64_t n);
+
 /*
  * The geometry of a dump without main header: bitmaps and descriptors are found where they prove
  * each other. `h` gets byte order, block size, places and number of frames; all else is unknown.

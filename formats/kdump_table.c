@@ -21,6 +21,14 @@ bool dio_kdump_desc_right(const uint8_t *p, enum dumpio_order order, uint64_t ta
            !dio_get64(p + 16, order);
 }
 
+bool dio_kdump_table_allows(const struct dio_kdump_table *t, uint64_t n)
+{
+    for (unsigned i = 0; i < t->n; i++)
+        if (t->counts[i] == n)
+            return true;
+    return false;
+}
+
 /* A writer may have put a zero page in front that no descriptor points to. */
 static void count(struct dio_kdump_table *t, uint64_t data)
 {
