@@ -238,22 +238,20 @@ static void put_regs(uint8_t *front, const struct dio_kdump_writer *w)
         memcpy(front + block, cpu->regs, cpu->regs_len < block ? cpu->regs_len : block);
 }
 
+static void fill(uint8_t *front, const struct dio_kdump_writer *w)
+{
+    put_tasks(front, w);
+    put_regs(front, w);
+}
+
 static int write_front(struct dio_kdump_writer *w, bool unfinished, struct dumpio_error *err)
 {
     struct dio_kdump_head *h = &w->head;
-    size_t len;
     uint64_t blocks = dio_div_up(w->at, w->plan->unit);
     h->written_blocks = blocks > UINT32_MAX ? UINT32_MAX : (uint32_t)blocks;
     h->status = (w->plan->codec ? DIO_DISKDUMP_COMPRESSED : 0) |
                 (w->lost || unfinished ? DIO_DISKDUMP_INCOMPLETE : 0);
-    uint8_t *front = dio_kdump_front(w, &len);
-    if (!front)
-        return dio_nomem(err, "the header blocks");
-    put_tasks(front, w);
-    put_regs(front, w);
-    int rc = dio_write(w->out, 0, front, len, err);
-    free(front);
-    return rc;
+    return dio_kdump_write_front(w, fill, err);
 }
 
 static int create(void **self, struct dio_out *out, const struct dio_write_plan *plan,

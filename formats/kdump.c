@@ -162,17 +162,15 @@ static uint32_t status_of(const struct dio_kdump_writer *w)
            (vmemmap && mark ? DIO_KDUMP_VMEMMAP : 0);
 }
 
-static int write_front(struct dio_kdump_writer *w, uint32_t status, struct dumpio_error *err)
+static void fill(uint8_t *front, const struct dio_kdump_writer *w)
 {
-    size_t len;
-    w->head.status = status;
-    uint8_t *front = dio_kdump_front(w, &len);
-    if (!front)
-        return dio_nomem(err, "the header blocks");
     dio_kdump_put_sub(front + w->plan->unit, w->head.order, w->layout, &w->sub);
-    int rc = dio_write(w->out, 0, front, len, err);
-    free(front);
-    return rc;
+}
+
+static int write_front(struct dio_kdump_writer *w, bool unfinished, struct dumpio_error *err)
+{
+    w->head.status = status_of(w) | (unfinished ? DIO_KDUMP_INCOMPLETE : 0);
+    return dio_kdump_write_front(w, fill, err);
 }
 
 static int create(void **self, struct dio_out *out, const struct dio_write_plan *plan,
@@ -195,8 +193,7 @@ static int create(void **self, struct dio_out *out, const struct dio_write_plan 
     if (!rc) {
         w->sub.max_mapnr = w->max_pfn;
         set_split(w);
-        rc = write_front(w, status_of(w) | (dio_kdump_marks_unfinished(w) ? DIO_KDUMP_INCOMPLETE : 0),
-                         err);
+        rc = write_front(w, dio_kdump_marks_unfinished(w), err);
     }
     if (rc) {
         dio_kdump_writer_free(w);
@@ -210,18 +207,15 @@ static int finish(void *self, uint64_t *size, struct dumpio_error *err)
 {
     struct dio_kdump_writer *w = self;
     const struct dumpio_info *info = w->plan->info;
-    uint32_t status = status_of(w);
     int rc = dio_kdump_check_placed(w, err);
     if (rc)
         return rc;
     *size = w->at + info->eraseinfo_len;
-    if (status == w->head.status && !info->eraseinfo_len)
-        return 0;
     if (info->eraseinfo_len) {
         w->sub.eraseinfo = (struct dio_kdump_place){w->at, info->eraseinfo_len};
         rc = dio_write(w->out, w->at, info->eraseinfo, info->eraseinfo_len, err);
     }
-    return rc ? rc : write_front(w, status, err);
+    return rc ? rc : write_front(w, false, err);
 }
 
 static const struct dio_format_codec codecs[] = {

@@ -179,6 +179,7 @@ struct dio_kdump_writer {
     uint8_t *tail;               /* malloc'ed; stands at tail_at, inside the sub header's blocks */
     size_t tail_len;
     uint64_t tail_at;
+    uint8_t *front;              /* the header blocks as they were written; malloc'ed */
     uint64_t base;               /* physical address of page frame 0 */
     uint64_t max_pfn;
     uint64_t desc_at, data_at;   /* file offsets of the first descriptor, of the zero page */
@@ -199,8 +200,11 @@ int dio_kdump_writer_new(struct dio_kdump_writer **out, struct dio_out *sink,
 int dio_kdump_writer_start(struct dio_kdump_writer *w, struct dumpio_error *err);
 /* Do headers written before the pages say that the file is incomplete, and do so until the end? */
 bool dio_kdump_marks_unfinished(const struct dio_kdump_writer *w);
-/* The header blocks in memory, with main header and tail; malloc'ed. NULL: out of memory. */
-uint8_t *dio_kdump_front(struct dio_kdump_writer *w, size_t *len);
+/* Puts what only one of the two formats has into the header blocks, which are zeros there. */
+typedef void dio_kdump_fill(uint8_t *front, const struct dio_kdump_writer *w);
+/* Write the header blocks: main header, tail, and what `fill` puts there; not twice the same. */
+int dio_kdump_write_front(struct dio_kdump_writer *w, dio_kdump_fill *fill,
+                          struct dumpio_error *err);
 /* Were all the pages placed that the plan announced? */
 int dio_kdump_check_placed(const struct dio_kdump_writer *w, struct dumpio_error *err);
 /* Write both bitmaps; counts the set bits of the first. */

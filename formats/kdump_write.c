@@ -82,20 +82,26 @@ void dio_kdump_writer_free(void *self)
         return;
     dio_kdump_share_free(w->share);
     free(w->tail);
+    free(w->front);
     free(w);
 }
 
-uint8_t *dio_kdump_front(struct dio_kdump_writer *w, size_t *len)
+int dio_kdump_write_front(struct dio_kdump_writer *w, dio_kdump_fill *fill,
+                          struct dumpio_error *err)
 {
     put_uts(&w->head, w->plan->info);
-    *len = (1 + (size_t)w->head.sub_blocks) * w->plan->unit;
-    uint8_t *front = calloc(1, *len);
+    size_t len = (1 + (size_t)w->head.sub_blocks) * w->plan->unit;
+    uint8_t *front = calloc(1, len);
     if (!front)
-        return NULL;
+        return dio_nomem(err, "the header blocks");
     dio_kdump_put_head(front, &w->head);
     if (w->tail_len)
         memcpy(front + w->tail_at, w->tail, w->tail_len);
-    return front;
+    fill(front, w);
+    bool same = w->front && !memcmp(w->front, front, len);
+    free(w->front);
+    w->front = front;
+    return same ? 0 : dio_write(w->out, 0, front, len, err);
 }
 
 bool dio_kdump_marks_unfinished(const struct dio_kdump_writer *w)

@@ -66,6 +66,10 @@ dumpinfo --json --quick in.kdump | grep '"nodename"' >want
 dumpinfo --json --quick pipe.out | grep '"nodename"' >got
 ok [ -s want ]
 ok cmp want got
+cat in.elf | dumpconv -q --to=kdump:lzo - - >flat.out 2>err # the names are known when the headers are out
+dumpinfo --json --quick flat.out | grep '"nodename"' >got
+ok cmp want got
+rm -f flat.out
 alike in.elf --to=raw
 rm -f file.out
 (head -c 1000000 in.elf; sleep 0.3; tail -c +1000001 in.elf) |
