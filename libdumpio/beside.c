@@ -233,32 +233,42 @@ static bool is_manifest(const char *path)
     return strstr(head, mark) != NULL;
 }
 
-/* Is it about the file at `path` alone? */
-static bool is_sum_of(const char *sums, const char *path)
+enum about { ABOUT_NONE, ABOUT_FILE, ABOUT_OTHERS };
+
+/* What the checksums PATH.sha256 are of: of the file at `path` alone, or of the parts of a set. */
+static enum about sums_about(const char *path)
 {
     struct dio_manifest m;
     const char *slash = strrchr(path, '/');
-    if (dio_sums_load(&m, sums, NULL))
-        return false;
-    bool it = m.n_parts == 1 && !strcmp(m.parts[0].name, slash ? slash + 1 : path);
+    char *sums = joined(path, DIO_MANIFEST_SUMS);
+    if (!sums || dio_sums_load(&m, sums, NULL)) {
+        free(sums);
+        return ABOUT_NONE;
+    }
+    bool file = m.n_parts == 1 && !strcmp(m.parts[0].name, slash ? slash + 1 : path);
     dio_manifest_free(&m);
-    return it;
+    free(sums);
+    return file ? ABOUT_FILE : ABOUT_OTHERS;
 }
 
-/* Calls `found` for each file that stands beside `path` and is about it. */
+/*
+ * Calls `found` for each file that stands beside `path` and is about it. Manifest and checksums of a
+ * split set whose prefix is `path` are not.
+ */
 static int each_old(const char *path, int (*found)(void *ctx, const char *old), void *ctx)
 {
     static const char *const suffixes[] = {
         DIO_MANIFEST_SUFFIX, DIO_MANIFEST_SUMS, DIO_MANIFEST_SEALED,
         DIO_MANIFEST_SUFFIX DIO_MANIFEST_SIGNATURE, DIO_MANIFEST_SEALED DIO_MANIFEST_SIGNATURE};
     char *manifest = joined(path, DIO_MANIFEST_SUFFIX);
-    bool has = manifest && is_manifest(manifest);
+    enum about sums = sums_about(path);
+    bool has = manifest && sums != ABOUT_OTHERS && is_manifest(manifest);
     int rc = 0;
     free(manifest);
     for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes && !rc; i++) {
         char *old = joined(path, suffixes[i]);
-        bool about = old && (!strcmp(suffixes[i], DIO_MANIFEST_SUMS) ? is_sum_of(old, path) : has);
-        FILE *f = about ? fopen(old, "rb") : NULL;
+        bool about = !strcmp(suffixes[i], DIO_MANIFEST_SUMS) ? sums == ABOUT_FILE : has;
+        FILE *f = old && about ? fopen(old, "rb") : NULL;
         if (f) {
             fclose(f);
             rc = found(ctx, old);

@@ -331,4 +331,11 @@ sha256sum noise new >new.sha256 # somebody's list
 echo '{}' >new.manifest.json
 expect 0 dumpconv $quick -f --to=elf dump new
 ok test -e new.sha256 -a -e new.manifest.json
+rm -f new*
+expect 0 dumpsplit $quick --by=memory --parts=2 dump new # what a split set has stays
+expect 0 dumpconv $quick --to=elf dump new
+expect 0 dumpconv $quick -f --to=elf dump new
+expect 0 dumpverify new001
+has out "new.manifest.json"
+expect 0 dumpverify new
 finish
