@@ -29,7 +29,7 @@ static const struct opt_spec spec = {
     .summary = "say what a kernel crash dump is and what is in it",
     .usage = "dumpinfo [OPTIONS] IN...",
     .own = options,
-    .more = ui_options,
+    .more = UI_OPTIONS_NO_OUTPUT,
     .notes = "Several IN are the parts of a split set. '-' is standard input.\n\n"
              "Exit status: 0 whole, 1 error, 2 usage, 3 pages are lost.",
 };

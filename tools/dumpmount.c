@@ -35,7 +35,7 @@ static const struct opt_spec spec = {
     .usage = "dumpmount [OPTIONS] IN... DIR\n"
              "fusermount3 -u DIR",
     .own = options,
-    .more = ui_options,
+    .more = UI_OPTIONS_READ,
     .notes =
         "Several IN are the parts of a split set. In DIR appear\n"
         "  vmcore     an ELF core for crash, gdb, drgn: what 'dumpconv --to=elf IN -' would write\n"

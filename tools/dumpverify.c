@@ -32,7 +32,7 @@ static const struct opt_spec spec = {
              "dumpverify --digest [OPTIONS] IN...\n"
              "dumpverify --set [--digest] PART...",
     .own = options,
-    .more = ui_options,
+    .more = UI_OPTIONS_READ,
     .notes =
         "IN alone: every structure, bitmap, descriptor and page is read and decoded; what is lost\n"
         "is listed as ranges of physical memory. Where its manifest stands beside it (--manifest of\n"

@@ -23,6 +23,7 @@ for tool in dumpconv dumpinfo dumpverify; do
     has out "usage: $tool"
     expect 0 dumpio "$tool" --help
 done
+expect 2 dumpverify -o out in.kdump # nothing is written
 expect 2 dumpio
 expect 2 dumpio no-such-command
 has err "unknown command"

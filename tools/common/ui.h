@@ -28,8 +28,10 @@ struct ui {
     unsigned warnings;
 };
 
-/* The options that every tool has; ids below. */
+/* The options that every tool has; ids below. The first two are of those that have an output. */
 extern const struct opt ui_options[];
+#define UI_OPTIONS_NO_OUTPUT (ui_options + 1) /* without --output */
+#define UI_OPTIONS_READ (ui_options + 2)      /* without --force, too */
 
 enum {
     UI_PROGRESS = 300, UI_NO_PROGRESS, UI_JSON, UI_FROM, UI_ARCH, UI_PAGE_SIZE, UI_IDENTITY,
