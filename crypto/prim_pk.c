@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * RSA-OAEP and signatures (RFC 8017), Ed25519, also as X25519 (RFC 7748, 8032), and PEM private keys by libcrypto.
+ * RSA-OAEP and signatures (RFC 8017), Ed25519, also as X25519 (RFC 7748, 8032), and PEM private keys
+ * by libcrypto.
  * No OpenSSH format: that is keys_ssh.c.
  */
 #include "prim_pk.h"

@@ -253,7 +253,8 @@ static int read_trailer(struct opening *o, uint64_t room, struct dumpio_error *e
     struct dumpio_info *info = dio_model_info(o->model);
     struct dio_elf_phdr p = {.offset = trailer_at(o)};
     uint8_t head[DIO_MARKS_HEAD];
-    if (o->src->forward || p.offset > INT64_MAX || p.offset >= o->src->size || o->src->size - p.offset < sizeof head)
+    if (o->src->forward || p.offset > INT64_MAX || p.offset >= o->src->size ||
+        o->src->size - p.offset < sizeof head)
         return 0;
     int rc = dio_read_exact(o->src, p.offset, head, sizeof head, "what follows the pages", err);
     uint32_t len;

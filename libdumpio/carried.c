@@ -147,7 +147,8 @@ static void put_uts(struct carry *c)
     bool need = false;
     for (int i = 0; i < DUMPIO_UTS_FIELDS; i++)
         need |= *uts[i] && !uts_follows(c, i);
-    if (!need || holds(c, DIO_HOLDS_UTS) || c->info->from_memory & DUMPIO_FROM_MEMORY_UTS || !want(c, R_SCALARS, "utsname"))
+    if (!need || holds(c, DIO_HOLDS_UTS) || c->info->from_memory & DUMPIO_FROM_MEMORY_UTS ||
+        !want(c, R_SCALARS, "utsname"))
         return;
     for (int i = 0; i < DUMPIO_UTS_FIELDS; i++)
         if (*uts[i])

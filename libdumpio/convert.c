@@ -296,7 +296,8 @@ static int write_all(struct dio_conversion *c, struct dumpio_error *err)
     c->result.out_bytes = size;
     c->ticker.p.out = size;
     const struct dio_convert_output output = {
-        .path = c->where->path, .options = c->options, .codec = c->plan.codec ? c->plan.codec->name : NULL,
+        .path = c->where->path, .options = c->options,
+        .codec = c->plan.codec ? c->plan.codec->name : NULL,
         .provenance = c->info.provenance, .flattened = c->flattened, .end = size};
     if (!c->where->create && !c->own_manifest && c->options->force)
         dio_beside_forget(c->where->path, c->env);

@@ -392,7 +392,7 @@ static void complete_from_vmcoreinfo(struct dio_model *m)
         info->phys_base = n;
         info->has_phys_base = 1;
     }
-    if (core_number(m, "PAGESIZE", &n) && n >= 4096 && dio_page_size_ok(n)) /* no Linux has smaller ones */
+    if (core_number(m, "PAGESIZE", &n) && n >= 4096 && dio_page_size_ok(n)) /* none is smaller */
         info->page_size = (uint32_t)n;
 }
 

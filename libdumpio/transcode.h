@@ -45,10 +45,10 @@ int dio_transcode_fetch(const struct dio_transcode *what, const struct dio_windo
                         struct dio_batch *in, struct dumpio_error *err);
 
 /*
- * Fetch the window's pages into `in` (unless what->fetched) and append the output pages to `out`: DATA, ZERO or LOST, one
- * per output unit of the window's PRESENT pieces, ascending. *passed counts pages taken
- * over. Output pages, and the leaf, point into `in` only where t->borrowed says so afterwards; the
- * leaf into `out` as well.
+ * Fetch the window's pages into `in` (unless what->fetched) and append the output pages to `out`:
+ * DATA, ZERO or LOST, one per output unit of the window's PRESENT pieces, ascending. *passed counts
+ * pages taken over. Output pages, and the leaf, point into `in` only where t->borrowed says so
+ * afterwards; the leaf into `out` as well.
  */
 int dio_transcode_window(const struct dio_transcode *what, struct dio_transcoder *t,
                          const struct dio_window *window, struct dio_batch *in,

@@ -37,8 +37,9 @@ static void print_file(const struct findings *f)
     if (i->version >= 0)
         snprintf(version, sizeof version, " version %d", i->version);
     row(f, "file", "%s", f->name);
-    row(f, "format", "%s%s%s%s%s%s, %s%s", i->format, version, *i->variant ? ", " : "", i->variant, *i->containers ? ", " : "",
-        i->containers, i->forward ? "a stream" : ui_size(i->file_size), i->parts > 1 ? " in several parts" : "");
+    row(f, "format", "%s%s%s%s%s%s, %s%s", i->format, version, *i->variant ? ", " : "", i->variant,
+        *i->containers ? ", " : "", i->containers, i->forward ? "a stream" : ui_size(i->file_size),
+        i->parts > 1 ? " in several parts" : "");
     row(f, "container", "%s-endian%s", order_name(i->file_order),
         i->file_word == 4 ? ", 32-bit" : i->file_word == 8 ? ", 64-bit" : "");
     if (i->truncated)

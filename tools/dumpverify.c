@@ -179,7 +179,8 @@ static void verify_outside(struct report *r, const struct proof *p, const char *
         json_text(r->json, "verdict", *whole ? "as written, contents not looked at" : "not whole");
     else
         printf("contents  %s\nverdict   %s\n",
-               why ? why : "encrypted: --identity=FILE looks inside", *whole ? "the files are as they were written" : "NOT WHOLE");
+               why ? why : "encrypted: --identity=FILE looks inside",
+               *whole ? "the files are as they were written" : "NOT WHOLE");
 }
 
 /* Everything that is inside. -1: verdict printed and `whole` set; else an exit code. */
@@ -208,7 +209,8 @@ static int verify_contents(struct report *r, struct proof *p, const struct input
         return ui_error(r->ui, &err);
     }
     const struct dumpio_info *info = dumpio_get_info(d);
-    *whole = !left_out && !v.lost_pages && !info->truncated && !info->incomplete && proof_holds(p, &v, allowed);
+    *whole = !left_out && !v.lost_pages && !info->truncated && !info->incomplete &&
+             proof_holds(p, &v, allowed);
     if (p->m)
         proof_print_changed(p, r);
     if (r->json)

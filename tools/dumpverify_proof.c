@@ -83,8 +83,8 @@ static int check(struct proof *p, struct report *r, const char *allowed)
         json_bool(r->json, "describes_contents", i->opened && !i->sums_only);
         json_text(r->json, "checksums", !i->sums_path ? "" : *i->sums_why ? i->sums_why : "agree");
     } else {
-        printf("%-10s%s%s\n", i->sums_only ? "checksums" : "manifest", i->path, !i->opened ? "" : i->sealed_path ? " and its encrypted half"
-                                                                           : "");
+        printf("%-10s%s%s\n", i->sums_only ? "checksums" : "manifest", i->path,
+               i->opened && i->sealed_path ? " and its encrypted half" : "");
     }
     if (!r->json && *i->sums_why)
         printf("checksums %s does not agree: %s\n", i->sums_path, i->sums_why);

@@ -18,8 +18,8 @@ struct dio_btf_header {
 
 /*
  * Append the facts of a blob. Nothing is appended when it is damaged or not a kernel's:
- * DUMPIO_E_CORRUPT; when it does not agree with VMCOREINFO: DIO_BTF_DIFFERS; DUMPIO_E_UNSUPPORTED: it has kinds of types
- * whose size is not known; DUMPIO_E_LIMIT, _NOMEM.
+ * DUMPIO_E_CORRUPT; when it does not agree with VMCOREINFO: DIO_BTF_DIFFERS;
+ * DUMPIO_E_UNSUPPORTED: it has kinds of types whose size is not known; DUMPIO_E_LIMIT, _NOMEM.
  */
 int dio_btf_parse(const struct dio_kernel *k, const uint8_t *blob, const struct dio_btf_header *h,
                   struct dio_facts *facts, struct dumpio_error *err);

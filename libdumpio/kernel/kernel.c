@@ -264,7 +264,8 @@ static bool search_run(struct dio_kernel *k, uint64_t phys, uint64_t end, uint64
     uint8_t window[UTS_WINDOW];
     while (*trials && phys < end) {
         --*trials;
-        if (!k->mem.read(k->mem.ctx, phys, window, sizeof(window), NULL) && dio_kernel_find_uts(k, window)) {
+        if (!k->mem.read(k->mem.ctx, phys, window, sizeof(window), NULL) &&
+            dio_kernel_find_uts(k, window)) {
             *found = phys;
             return true;
         }

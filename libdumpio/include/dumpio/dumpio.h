@@ -325,9 +325,10 @@ struct dumpio_classify_options {
 };
 
 /*
- * Classify every frame below the dump's end that the kernel has a struct page for. Fails (DUMPIO_E_ABSENT,
- * _UNSUPPORTED, _CORRUPT) when a fact is missing or the result contradicts itself; the message says
- * which fact, and how to supply it. The result is independent of the dump, but for its memory.
+ * Classify every frame below the dump's end that the kernel has a struct page for. Fails
+ * (DUMPIO_E_ABSENT, _UNSUPPORTED, _CORRUPT) when a fact is missing or the result contradicts itself;
+ * the message says which fact, and how to supply it. The result is independent of the dump, but for
+ * its memory.
  */
 DUMPIO_API int dumpio_classify(struct dumpio_dump *dump,
                                const struct dumpio_classify_options *options,

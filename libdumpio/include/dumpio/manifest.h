@@ -25,8 +25,9 @@ DUMPIO_API void dumpio_signer_free(struct dumpio_signer *signer); /* NULL allowe
 
 /*
  * For dumpio_convert_options.manifest and dumpio_crypt_options.manifest: write OUT.manifest.json and
- * OUT.sha256; parts (dumpio/parts.h) have them always, and are signed when it says so. When OUT is encrypted, what tells of the contents is in OUT.manifest.json.age, for the
- * same recipients; OUT.manifest.json has the file's name, size and digest.
+ * OUT.sha256; parts (dumpio/parts.h) have them always, and are signed when it says so. When OUT is
+ * encrypted, what tells of the contents is in OUT.manifest.json.age, for the same recipients;
+ * OUT.manifest.json has the file's name, size and digest.
  */
 struct dumpio_manifest_options {
     const struct dumpio_signer *signer; /* NULL = none; else OUT.manifest.json.sig, and so on */
