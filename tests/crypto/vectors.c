@@ -4,7 +4,8 @@
  * the layer: the outcome has to be of the stated class, and nothing but the stated plaintext may
  * come out.
  *
- * usage: vectors FOLDER. Vectors for keys that are not supported are counted as skipped.
+ * Environment: DUMPIO_TEST_AGE_VECTORS (their folder). Those of keys that are not supported are
+ * counted as skipped.
  */
 #include "crypto/mem.h"
 #include "plug/keys.h"
@@ -200,17 +201,18 @@ static int run(const char *folder, const char *name)
     return verdict;
 }
 
-int main(int argc, char **argv)
+int main(void)
 {
     unsigned count[3] = {0};
-    DIR *d = argc == 2 ? opendir(argv[1]) : NULL;
+    const char *folder = getenv("DUMPIO_TEST_AGE_VECTORS");
+    DIR *d = folder ? opendir(folder) : NULL;
     if (!d) {
-        puts("skipped: no folder with vectors");
+        puts("skipped: DUMPIO_TEST_AGE_VECTORS names no folder with vectors (C2SP/CCTV, age/testdata)");
         return 77;
     }
     for (struct dirent *e; (e = readdir(d));)
         if (e->d_name[0] != '.')
-            count[1 + run(argv[1], e->d_name)]++;
+            count[1 + run(folder, e->d_name)]++;
     closedir(d);
     printf("%u vectors passed, %u failed, %u skipped (keys of unsupported kinds)\n", count[2],
            count[1], count[0]);
