@@ -15,6 +15,7 @@
 #define WINDOW (1u << 20)
 #define TABLE_MAX (1u << 16)  /* descriptors read to find the first payload */
 #define FIRST 4u              /* descriptors that have to be right for more to be read */
+#define UNKNOWN_SHARE 4u      /* of a bitmap's pieces, at most one of so many may be damaged */
 
 /* ---- bitmaps --------------------------------------------------------------------------------- */
 
@@ -45,27 +46,42 @@ static int count_up_to(struct search *s, uint64_t end, struct dumpio_error *err)
     return 0;
 }
 
+/* A STEP of a bitmap at `at` into p. false: it cannot be read, or is noise. */
+static int read_step(struct search *s, uint64_t at, uint8_t *p, bool *known, struct dumpio_error *err)
+{
+    struct dio_gaps gaps = {NULL, 0, 0};
+    size_t got;
+    int rc = dio_read_around(s->src, at, p, STEP, &got, 0, &gaps, err);
+    *known = !rc && !gaps.n && got == STEP && !dio_is_noise(p, STEP);
+    dio_gaps_free(&gaps);
+    return rc;
+}
+
 /*
  * Has the bitmap at `second` no bit that the one at `first` lacks? A piece of either that cannot be
- * read, or is noise, says nothing; a single bit elsewhere says no: bitmaps moved by a block are
- * nearly alike.
+ * read, or is noise, says nothing, and there may be few of them; a single bit elsewhere says no:
+ * bitmaps moved by a block are nearly alike.
  */
 static int lies_within(struct search *s, uint64_t first, uint64_t second, uint64_t len, bool *yes,
                        struct dumpio_error *err)
 {
+    uint64_t unknown = 0;
     *yes = true;
     for (uint64_t at = 0; at < len && *yes; at += STEP) {
         uint8_t *a = s->buf, *b = s->buf + WINDOW;
-        size_t got;
-        int rc = dio_read_around(s->src, first + at, a, STEP, &got, 0xff, NULL, err);
+        bool known[2];
+        int rc = read_step(s, first + at, a, &known[0], err);
         if (!rc)
-            rc = dio_read_around(s->src, second + at, b, STEP, &got, 0, NULL, err);
+            rc = read_step(s, second + at, b, &known[1], err);
         if (rc)
             return rc;
-        for (size_t i = 0; i < STEP && *yes; i++)
-            *yes = !(b[i] & ~a[i]);
-        *yes |= dio_is_noise(a, STEP) || dio_is_noise(b, STEP);
+        if (known[0] && known[1])
+            for (size_t i = 0; i < STEP && *yes; i++)
+                *yes = !(b[i] & ~a[i]);
+        else
+            unknown++;
     }
+    *yes = *yes && unknown <= len / STEP / UNKNOWN_SHARE;
     return 0;
 }
 
@@ -105,18 +121,36 @@ static void fill_head(struct dio_kdump_head *h, enum dumpio_order order, uint32_
     };
 }
 
-/* May the table stand at `at`? `p` has FIRST descriptors. */
+/* Does a descriptor stand right before `at`, or something that cannot be read? */
+static int goes_before(struct search *s, uint64_t at, enum dumpio_order order, bool *yes,
+                       struct dumpio_error *err)
+{
+    uint8_t p[DIO_KDUMP_DESC];
+    struct dio_gaps gaps = {NULL, 0, 0};
+    size_t got;
+    int rc = dio_read_around(s->src, at - sizeof p, p, sizeof p, &got, 0, &gaps, err);
+    *yes = gaps.n || dio_kdump_desc_right(p, order, at, s->src->size);
+    dio_gaps_free(&gaps);
+    return rc;
+}
+
+/* May the table stand at `at`, and not only its rest? `p` has FIRST descriptors. */
 static int try_at(struct search *s, uint64_t at, const uint8_t *p, enum dumpio_order order,
                   struct dio_kdump_head *h, struct dumpio_error *err)
 {
     struct dio_kdump_table t = {.at = at, .max = TABLE_MAX};
     uint64_t begin = 0;
+    bool rest = true;
     for (unsigned i = 0; i < FIRST; i++)
         if (!dio_kdump_desc_right(p + i * DIO_KDUMP_DESC, order, at, s->src->size))
             return DUMPIO_END;
-    int rc = dio_kdump_read_table(s->src, order, FIRST, &t, err);
-    if (rc)
-        return rc;
+    int rc = at < DIO_KDUMP_DESC ? 0 : goes_before(s, at, order, &rest, err);
+    if (!rc && !rest)
+        rc = dio_kdump_read_table(s->src, order, FIRST, &t, err);
+    if (rc || rest)
+        return rc ? rc : DUMPIO_END;
+    if (!t.sure)
+        return DUMPIO_END;
     uint32_t block = t.plain ? t.plain : STEP;
     while (block < t.size_max)
         block *= 2;
