@@ -77,6 +77,12 @@ jobs() { # what the capture kernel runs; a plain copy comes last, to compare wit
     esac
     echo "hook hooked"
     echo "hook failing"
+    examples=$here/../../contrib/capture
+    echo "example debian $(sed -n 's/^ExecStart=//p' "$examples/debian/kdump-tools-dump.conf" | tail -n 1)"
+    echo "example rhel $(sed -n 's/^core_collector //p' "$examples/rhel/kdump.conf")" \
+        "/proc/vmcore /var/crash/vmcore-incomplete"
+    echo "example suse $(. "$examples/suse/kdump" && echo "$KDUMP_TRANSFER")"
+    [ "$(dpkg --print-architecture)" != "$deb_arch" ] || echo "example dracut dracut"
     echo "collect vmcore.elf dd if=/proc/vmcore of=/out/vmcore.elf bs=1M"
 }
 
@@ -96,6 +102,27 @@ pack_hook() { # ROOT
         'FILTER="-d 31 --max-size=1M"' >"$1/conf/failing"
 }
 
+# The example for dracut: its module is installed into ROOT by dracut's functions, which call a program
+# of the guest's architecture: only where that is this machine's.
+pack_dracut() { # ROOT
+    [ "$(dpkg --print-architecture)" = "$deb_arch" ] || return 0
+    apt_unpack "$system" dracut-core || return 1
+    lib=$system/usr/lib/dracut
+    DUMPIO_STATIC=$collector DUMPIO_SAVE=$here/../../contrib/capture/dumpio-save \
+        bash -c 'set -- "$1" "$2" "$3"
+            dracutbasedir=$1 initdir=$2 moddir=$3 DRACUT_INSTALL=$1/dracut-install
+            . "$dracutbasedir/dracut-init.sh"
+            . "$moddir/module-setup.sh"
+            install' bash "$lib" "$1/dracut" "$here/../../contrib/capture/dracut/99dumpio-capture" ||
+        return 1
+    # what it installs, but programs and libraries, which busybox has
+    hooks=lib/dracut/hooks/pre-pivot
+    mkdir -p "$1/$hooks"
+    cp "$1/dracut/$hooks"/* "$1/$hooks/" && cmp "$collector" "$1/dracut/bin/dumpio" &&
+        cp "$lib/modules.d/99base/dracut-lib.sh" "$lib/modules.d/99base/dracut-dev-lib.sh" "$1/lib/" &&
+        rm -rf "$1/dracut"
+}
+
 pack_guest() { # makes $tmp/kernel, $tmp/initrd and $tmp/disk; false with the reason on stdout
     system=$cache/system-$arch root=$tmp/root
     image=$(apt_resolve "$image")
@@ -108,6 +135,11 @@ pack_guest() { # makes $tmp/kernel, $tmp/initrd and $tmp/disk; false with the re
     rm -rf "$root" "${tmp:?}/boot"
     mkdir -p "$root/bin" "$root/modules" "$root/dev" "$tmp/boot/boot"
     cp "$system/bin/busybox" "$root/bin/" && pack_hook "$root" || return 1
+    mkdir -p "$root/usr/lib/dumpio"
+    for file in dumpio dumpio-save; do # the hook for initramfs-tools has put them there
+        cp "$(find "$root" -name "$file" -type f)" "$root/usr/lib/dumpio/" || return 1
+    done
+    pack_dracut "$root" || return 1
     install -m 755 "$here/init" "$root/init"
     jobs >"$root/jobs"
     for file in $(modules virtio_pci virtio_blk ext4 crc32c_generic); do
@@ -240,6 +272,20 @@ check_hooks() {
     check "it says so on the console" grep -qa 'the dump was NOT saved' "$tmp/console"
 }
 
+check_examples() {
+    for name in debian rhel suse dracut; do
+        dump=vmcore said=
+        [ "$name" != rhel ] || dump=vmcore-incomplete # kdump renames it at exit status 0
+        [ "$name" != dracut ] || [ "$(dpkg --print-architecture)" = "$deb_arch" ] || continue
+        check "the example for $name: exit status $(cat "$tmp/out/$name.code")" \
+            [ "$(cat "$tmp/out/$name.code")" = 0 ]
+        [ "$name" = rhel ] || said=$(cat "$tmp/out/$name.status")
+        [ "$name" = rhel ] || check "its status says $said" [ "$said" = saved ]
+        check "its dump holds what filtering the plain copy outside gives" \
+            [ "$(digest_of "$tmp/out/$name.$dump")" = "$filtered" ]
+    done
+}
+
 check_crash() { # NAME
     if [ -z "${DUMPIO_TEST_VMLINUX:-}" ] || ! command -v crash >/dev/null; then
         skip "$arch: $1 in crash: no crash, or DUMPIO_TEST_VMLINUX is not set"
@@ -284,7 +330,8 @@ run_arch() {
     echo "      $arch: guest ran $(($(date +%s) - began)) s"
     fetch vmcore vmcore.flat vmcore.elf vmcore.run vmcore.flat.run size panic-time meminfo \
         hooked.code hooked.status hooked.vmcore hooked.dmesg.txt failing.code failing.status \
-        failing.vmcore
+        failing.vmcore debian.code debian.status debian.vmcore suse.code suse.status suse.vmcore \
+        dracut.code dracut.status dracut.vmcore rhel.code rhel.vmcore-incomplete
     whole=$(cat "$tmp/out/size")
     echo "      $arch: /proc/vmcore $whole bytes; capture kernel: $(head -n 1 "$tmp/out/meminfo")"
     check "/proc/vmcore was copied whole" [ "$(stat -c %s "$tmp/out/vmcore.elf")" = "$whole" ]
@@ -295,6 +342,7 @@ run_arch() {
     check_dump vmcore.flat
     check_same
     check_hooks
+    [ "$collect_with" != filter ] || check_examples
     check "the collector has less than 4 MiB" [ "$(stat -c %s "$collector")" -lt $((4 << 20)) ]
     [ "$arch" != x86_64 ] || check_crash vmcore
     [ -z "${DUMPIO_TEST_KEEP:-}" ] || keep "$DUMPIO_TEST_KEEP/$arch"
