@@ -47,6 +47,7 @@ int __wrap_dumpio_keys_new(struct dumpio_keys **k, struct dumpio_error *err);
 int __real_dumpio_keys_new(struct dumpio_keys **k, struct dumpio_error *err);
 void __wrap_dumpio_keys_free(struct dumpio_keys *k);
 void __wrap_sandbox_enter(struct ui *ui, const struct sandbox *s);
+void __wrap_signals_start(void);
 void __real_dumpio_keys_free(struct dumpio_keys *k);
 
 FILE *__wrap_fopen(const char *path, const char *mode)
@@ -92,6 +93,11 @@ void __wrap_dumpio_keys_free(struct dumpio_keys *k)
 void __wrap_sandbox_enter(struct ui *ui, const struct sandbox *s)
 {
     (void)ui, (void)s;
+}
+
+/* The alarm is libFuzzer's, by which it ends what takes too long; and each run would leave a timer. */
+void __wrap_signals_start(void)
+{
 }
 
 /* ---- words ----------------------------------------------------------------------------------- */
