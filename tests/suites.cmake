@@ -83,13 +83,18 @@ dumpio_script(golden "golden;sanitize" golden/golden.py --model=${model} ${sampl
 dumpio_script(golden_huge "golden" golden/golden.py --model=${model} --huge)
 dumpio_script(robust_damage "sanitize" robust/truncate.py --driver=$<TARGET_FILE:robust_driver>
               ${sample})
-dumpio_script(robust_salvage "sanitize" robust/salvage.py --cuts=3)
+if(DUMPIO_SANITIZE)
+  dumpio_script(robust_salvage "sanitize" robust/salvage.py --cuts=1 --heads=2)
+else()
+  dumpio_script(robust_salvage "" robust/salvage.py --cuts=3)
+endif()
 dumpio_script(robust_salvage_real "full" robust/salvage.py --full)
 dumpio_program(robust_faults robust/faults.c)
 foreach(symbol malloc calloc realloc aligned_alloc dio_file_open dio_file_create)
   target_link_options(robust_faults PRIVATE -Wl,--wrap=${symbol})
 endforeach()
-dumpio_script(robust_faults "sanitize" robust/truncate.py --faults=$<TARGET_FILE:robust_faults>)
+dumpio_script(robust_faults "sanitize" robust/truncate.py --faults=$<TARGET_FILE:robust_faults>
+              ${sample})
 # Faults of the system, put into the tools as they are: not into those with a sanitizer's allocator.
 if(NOT DUMPIO_SANITIZE AND NOT DUMPIO_STATIC AND CMAKE_SYSTEM_PROCESSOR STREQUAL "x86_64")
   add_library(robust_preload MODULE robust/preload.c)
