@@ -16,6 +16,7 @@
 #define HEAD_AREA (16u << 20)    /* the first record is looked for up to here */
 #define RECORD_MIN (DIO_LKCD_RECORD + 8u) /* no packed page is smaller */
 #define SEARCH_MAX (UINT64_C(2) << 30) /* bytes looked through for records, in all */
+#define SKIP 1024u               /* bytes of zeros that are passed over at once */
 #define SURVEY 1024u             /* records looked at for a packed one */
 
 /* ---- records --------------------------------------------------------------------------------- */
@@ -131,6 +132,13 @@ static int chain(struct look *l, uint64_t off, unsigned links, bool *yes, struct
     return 0;
 }
 
+/* No record begins in zeros: how far the window's are, when they fill SKIP bytes from `off` on. */
+static uint64_t zeros_at(const struct look *l, const uint8_t *p, uint64_t off)
+{
+    bool room = l->len - (size_t)(p - l->buf) >= SKIP;
+    return off % SKIP || !room || !dio_is_zero(p, SKIP) ? 0 : SKIP - DIO_LKCD_RECORD;
+}
+
 static int find(struct look *l, uint64_t from, uint64_t limit, unsigned links, uint64_t *found,
                 struct dumpio_error *err)
 {
@@ -141,6 +149,8 @@ static int find(struct look *l, uint64_t from, uint64_t limit, unsigned links, u
         int rc = look_at(l, off, &p, err);
         if (rc || !p)
             return rc ? rc : DUMPIO_END;
+        off += zeros_at(l, p, off);
+        p = l->buf + (off - l->at);
         if (is_end(l, p, off))
             yes = true;
         else if (plausible(l, p, &r))
