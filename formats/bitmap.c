@@ -65,6 +65,8 @@ int dio_bitmap_next(const struct dio_bitmap *m, uint64_t first, uint64_t *word,
     int rc = m->src->ops->next_data(m->src, at, &start, &end, err);
     if (!rc && start > at)
         *word = first + (start - at) / 8;
+    if (*word > m->have / 64)
+        *word = m->have / 64;
     return rc ? dio_context(err, rc, "page bitmap") : 0;
 }
 

@@ -332,15 +332,24 @@ static uint64_t look_at(const struct scan *s, size_t i, enum look what)
     }
 }
 
-/* Have word *at. Looking for memory, *at first goes over what both bitmaps leave out. */
+/*
+ * Have word *at, which first goes over holes of the file in which nothing is found: looking for
+ * memory, what both bitmaps leave out (behind the second's end, the first alone tells); looking for
+ * the end of what is left out behind the first bitmap's end, where all is memory, holes of the second.
+ */
 static int scan_load(struct scan *s, uint64_t *at, enum look what, struct dumpio_error *err)
 {
     uint64_t word = *at, ram = word, stored = word;
     if (s->n && word >= s->first && word - s->first < s->n)
         return 0;
-    int rc = what == FOR_MEMORY ? dio_bitmap_next(&s->d->ram, word, &ram, err) : 0;
-    if (!rc && ram > word)
-        rc = dio_bitmap_next(&s->d->stored, word, &stored, err);
+    const struct dio_bitmap *first = &s->d->ram, *second = &s->d->stored;
+    int rc = what == FOR_MEMORY ? dio_bitmap_next(first, word, &ram, err) : 0;
+    if (what == FOR_NOT_EXCLUDED && word * 64 >= first->have)
+        ram = UINT64_MAX;
+    if (!rc && ram > word && word > second->have / 64)
+        stored = what == FOR_MEMORY ? ram : word;
+    else if (!rc && ram > word)
+        rc = dio_bitmap_next(second, word, &stored, err);
     if (rc)
         return rc;
     *at = word = ram < stored ? ram : stored;
