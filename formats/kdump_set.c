@@ -421,9 +421,11 @@ int dio_kdump_next_run(void *self, uint64_t addr, struct dumpio_run *run,
     run->kind = kind_of(&s, start, &edge);
     rc = scan_for(&s, start, edge, run->kind == DUMPIO_EXCLUDED ? FOR_NOT_EXCLUDED : FOR_NOT_STORED,
                   &end, err);
+    if (rc)
+        return rc;
     run->start = d->base + (start << d->shift);
     run->end = d->base + (end << d->shift);
     if (run->start < addr)
         run->start = addr;
-    return rc;
+    return 0;
 }
