@@ -4,6 +4,7 @@
  * A block comes from a file, so every length is checked and no count in it is believed.
  * Not handled: blocks of a later major format, which are left alone with a warning.
  */
+#include "carried_words.h"
 #include "model_core.h"
 
 #include "plug/decode.h"
@@ -13,129 +14,17 @@
 #define MAGIC "dumpio-model-1\n"
 #define MAGIC_LEN (sizeof MAGIC - 1)
 
-/* ---- words of a line ------------------------------------------------------------------------- */
-
-struct span {
-    const char *p, *end;
-};
-
 struct restore {
     struct dio_model *m;
     bool partials, notes; /* the list was emptied for the carried one */
     struct dumpio_error *err;
 };
 
-/* The next word (up to a space); false when none is left. */
-static bool take_word(struct span *s, struct span *word)
-{
-    while (s->p < s->end && *s->p == ' ')
-        s->p++;
-    word->p = s->p;
-    while (s->p < s->end && *s->p != ' ')
-        s->p++;
-    word->end = s->p;
-    return word->p < word->end;
-}
-
-static bool span_is(const struct span *s, const char *text)
-{
-    size_t n = (size_t)(s->end - s->p);
-    return n == strlen(text) && !memcmp(s->p, text, n);
-}
-
-static int digit_value(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
-/* Decimal, or hexadecimal behind 0x, up to `max`. */
-static bool word_number(struct span w, uint64_t max, uint64_t *v)
-{
-    unsigned base = w.end - w.p > 2 && w.p[0] == '0' && w.p[1] == 'x' ? 16 : 10;
-    if (base == 16)
-        w.p += 2;
-    if (w.p == w.end)
-        return false;
-    uint64_t n = 0;
-    for (; w.p < w.end; w.p++) {
-        int d = digit_value(*w.p);
-        if (d < 0 || (unsigned)d >= base || n > (UINT64_MAX - (unsigned)d) / base)
-            return false;
-        n = n * base + (unsigned)d;
-    }
-    *v = n;
-    return n <= max;
-}
-
-static bool take_u64(struct span *s, uint64_t *v)
-{
-    struct span w;
-    return take_word(s, &w) && word_number(w, UINT64_MAX, v);
-}
-
-static bool take_u32(struct span *s, uint32_t *v)
-{
-    struct span w;
-    uint64_t n;
-    if (!take_word(s, &w) || !word_number(w, UINT32_MAX, &n))
-        return false;
-    *v = (uint32_t)n;
-    return true;
-}
-
-static bool take_i64(struct span *s, int64_t *v)
-{
-    struct span w;
-    uint64_t n;
-    if (!take_word(s, &w))
-        return false;
-    bool negative = *w.p == '-';
-    if (negative)
-        w.p++;
-    if (!word_number(w, INT64_MAX, &n))
-        return false;
-    *v = negative ? -(int64_t)n : (int64_t)n;
-    return true;
-}
-
-static bool take_i32(struct span *s, int32_t *v)
-{
-    int64_t n;
-    if (!take_i64(s, &n) || n < INT32_MIN || n > INT32_MAX)
-        return false;
-    *v = (int32_t)n;
-    return true;
-}
-
-/* The text with %XX decoded, copied into the model; it ends at a decoded NUL. */
-static char *unescape(struct dio_model *m, struct span s)
-{
-    char *text = dio_model_alloc(m, (size_t)(s.end - s.p) + 1), *q = text;
-    if (!text)
-        return NULL;
-    while (s.p < s.end) {
-        int hi = -1, lo = -1;
-        if (*s.p == '%' && s.end - s.p > 2) {
-            hi = digit_value(s.p[1]);
-            lo = digit_value(s.p[2]);
-        }
-        bool coded = hi >= 0 && lo >= 0;
-        *q++ = coded ? (char)(hi * 16 + lo) : *s.p;
-        s.p += coded ? 3 : 1;
-    }
-    *q = 0;
-    return text;
-}
-
 /* ---- one function per key; a value that makes no sense is ignored ---------------------------- */
 
-static int set_text(struct restore *r, struct span v, const char **field)
+static int set_text(struct restore *r, struct dio_span v, const char **field)
 {
-    char *text = unescape(r->m, v);
+    char *text = dio_span_unescape(r->m, v);
     if (!text)
         return dio_nomem(r->err, "the carried description");
     for (char *p = text; *p; p++) /* as printable as the fields of other formats */
@@ -145,27 +34,27 @@ static int set_text(struct restore *r, struct span v, const char **field)
     return 0;
 }
 
-static int on_uts(struct restore *r, struct span v, unsigned field)
+static int on_uts(struct restore *r, struct dio_span v, unsigned field)
 {
     return set_text(r, v, &r->m->info.uts[field]);
 }
 
-static int on_panic(struct restore *r, struct span v, unsigned unused)
+static int on_panic(struct restore *r, struct dio_span v, unsigned unused)
 {
     (void)unused;
     return set_text(r, v, &r->m->info.panic);
 }
 
-static int on_build_id(struct restore *r, struct span v, unsigned unused)
+static int on_build_id(struct restore *r, struct dio_span v, unsigned unused)
 {
     (void)unused;
     return set_text(r, v, &r->m->info.build_id);
 }
 
-static int on_arch(struct restore *r, struct span v, unsigned unused)
+static int on_arch(struct restore *r, struct dio_span v, unsigned unused)
 {
     (void)unused;
-    const char *text = unescape(r->m, v);
+    const char *text = dio_span_unescape(r->m, v);
     if (!text)
         return dio_nomem(r->err, "the carried description");
     const struct dio_arch *arch = dio_arch_by_name(text);
@@ -176,10 +65,10 @@ static int on_arch(struct restore *r, struct span v, unsigned unused)
     return 0;
 }
 
-static int on_order(struct restore *r, struct span v, unsigned of_notes)
+static int on_order(struct restore *r, struct dio_span v, unsigned of_notes)
 {
-    enum dumpio_order order = span_is(&v, "little") ? DUMPIO_LITTLE
-                              : span_is(&v, "big")  ? DUMPIO_BIG
+    enum dumpio_order order = dio_span_is(&v, "little") ? DUMPIO_LITTLE
+                              : dio_span_is(&v, "big")  ? DUMPIO_BIG
                                                     : DUMPIO_ORDER_UNKNOWN;
     if (order && of_notes)
         r->m->info.note_order = order;
@@ -188,11 +77,11 @@ static int on_order(struct restore *r, struct span v, unsigned of_notes)
     return 0;
 }
 
-static int on_machine_number(struct restore *r, struct span v, unsigned which)
+static int on_machine_number(struct restore *r, struct dio_span v, unsigned which)
 {
     struct dumpio_info *info = &r->m->info;
     uint32_t n;
-    if (!take_u32(&v, &n))
+    if (!dio_take_u32(&v, &n))
         return 0;
     if (which == 'w' && (n == 4 || n == 8))
         info->word = n;
@@ -205,11 +94,11 @@ static int on_machine_number(struct restore *r, struct span v, unsigned which)
     return 0;
 }
 
-static int on_address(struct restore *r, struct span v, unsigned which)
+static int on_address(struct restore *r, struct dio_span v, unsigned which)
 {
     struct dumpio_info *info = &r->m->info;
     uint64_t n;
-    if (!take_u64(&v, &n))
+    if (!dio_take_u64(&v, &n))
         return 0;
     if (which == 't')
         info->panic_task = n;
@@ -222,37 +111,37 @@ static int on_address(struct restore *r, struct span v, unsigned which)
     return 0;
 }
 
-static int on_dump_time(struct restore *r, struct span v, unsigned unused)
+static int on_dump_time(struct restore *r, struct dio_span v, unsigned unused)
 {
     (void)unused;
     int64_t sec;
     int32_t usec;
-    if (take_i64(&v, &sec) && take_i32(&v, &usec)) {
+    if (dio_take_i64(&v, &sec) && dio_take_i32(&v, &usec)) {
         r->m->info.dump_sec = sec;
         r->m->info.dump_usec = usec;
     }
     return 0;
 }
 
-static int on_crash_time(struct restore *r, struct span v, unsigned unused)
+static int on_crash_time(struct restore *r, struct dio_span v, unsigned unused)
 {
     (void)unused;
     int64_t sec;
-    if (take_i64(&v, &sec))
+    if (dio_take_i64(&v, &sec))
         r->m->info.crash_sec = sec;
     return 0;
 }
 
-static int on_panic_cpu(struct restore *r, struct span v, unsigned unused)
+static int on_panic_cpu(struct restore *r, struct dio_span v, unsigned unused)
 {
     (void)unused;
     int32_t cpu;
-    if (take_i32(&v, &cpu) && cpu >= 0)
+    if (dio_take_i32(&v, &cpu) && cpu >= 0)
         r->m->info.panic_cpu = cpu;
     return 0;
 }
 
-static int on_dump_level(struct restore *r, struct span v, unsigned unused)
+static int on_dump_level(struct restore *r, struct dio_span v, unsigned unused)
 {
     (void)unused;
     static const struct {
@@ -264,30 +153,30 @@ static int on_dump_level(struct restore *r, struct span v, unsigned unused)
         {"lkcd", DUMPIO_LEVEL_LKCD},
     };
     uint32_t level;
-    struct span kind;
-    if (!take_u32(&v, &level) || !take_word(&v, &kind))
+    struct dio_span kind;
+    if (!dio_take_u32(&v, &level) || !dio_take_word(&v, &kind))
         return 0;
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
-        if (span_is(&kind, kinds[i].name)) {
+        if (dio_span_is(&kind, kinds[i].name)) {
             r->m->info.dump_level = level;
             r->m->info.dump_level_kind = kinds[i].kind;
         }
     return 0;
 }
 
-static int on_incomplete(struct restore *r, struct span v, unsigned unused)
+static int on_incomplete(struct restore *r, struct dio_span v, unsigned unused)
 {
     (void)unused;
-    if (span_is(&v, "1"))
+    if (dio_span_is(&v, "1"))
         r->m->info.incomplete = 1;
     return 0;
 }
 
-static int on_partial(struct restore *r, struct span v, unsigned unused)
+static int on_partial(struct restore *r, struct dio_span v, unsigned unused)
 {
     (void)unused;
     uint64_t start, end;
-    if (!take_u64(&v, &start) || !take_u64(&v, &end) || start >= end)
+    if (!dio_take_u64(&v, &start) || !dio_take_u64(&v, &end) || start >= end)
         return 0;
     if (!r->partials)
         r->m->info.n_partials = 0;
@@ -296,16 +185,16 @@ static int on_partial(struct restore *r, struct span v, unsigned unused)
 }
 
 /* "cpu INDEX NUMBER PID TASK STACK STACK_PTR FPVALID HAS_REGS"; the index is at most the next. */
-static int on_cpu(struct restore *r, struct span v, unsigned unused)
+static int on_cpu(struct restore *r, struct dio_span v, unsigned unused)
 {
     (void)unused;
     struct dio_model *m = r->m;
     struct dumpio_cpu cpu = {0};
     uint32_t i, has_regs;
-    if (!take_u32(&v, &i) || i > m->info.n_cpus || !take_u32(&v, &cpu.number) ||
-        !take_i32(&v, &cpu.pid) || !take_u64(&v, &cpu.task) || !take_u64(&v, &cpu.stack) ||
-        !take_u64(&v, &cpu.stack_ptr) || !take_u32(&v, &cpu.has_fpregs) ||
-        !take_u32(&v, &has_regs))
+    if (!dio_take_u32(&v, &i) || i > m->info.n_cpus || !dio_take_u32(&v, &cpu.number) ||
+        !dio_take_i32(&v, &cpu.pid) || !dio_take_u64(&v, &cpu.task) ||
+        !dio_take_u64(&v, &cpu.stack) || !dio_take_u64(&v, &cpu.stack_ptr) || !dio_take_u32(&v, &cpu.has_fpregs) ||
+        !dio_take_u32(&v, &has_regs))
         return 0;
     if (i == m->info.n_cpus)
         return dio_model_add_cpu(m, &cpu, r->err);
@@ -329,22 +218,22 @@ static void remove_notes(struct dio_model *m, const char *name, uint32_t type)
 }
 
 /* A note that the converter made from the model; what it says has been taken. */
-static int on_added_note(struct restore *r, struct span v, unsigned unused)
+static int on_added_note(struct restore *r, struct dio_span v, unsigned unused)
 {
     (void)unused;
-    if (span_is(&v, "prstatus"))
+    if (dio_span_is(&v, "prstatus"))
         remove_notes(r->m, "CORE", DIO_NT_PRSTATUS);
-    else if (span_is(&v, "taskstruct"))
+    else if (dio_span_is(&v, "taskstruct"))
         remove_notes(r->m, "CORE", DIO_NT_TASKSTRUCT);
-    else if (span_is(&v, "vmcoreinfo"))
+    else if (dio_span_is(&v, "vmcoreinfo"))
         remove_notes(r->m, "VMCOREINFO", 0);
-    else if (span_is(&v, "eraseinfo"))
+    else if (dio_span_is(&v, "eraseinfo"))
         remove_notes(r->m, "ERASEINFO", 0);
     return 0;
 }
 
 /* The block has the input's notes: the model's own give way. */
-static int on_notes(struct restore *r, struct span v, unsigned unused)
+static int on_notes(struct restore *r, struct dio_span v, unsigned unused)
 {
     (void)unused;
     (void)v;
@@ -356,7 +245,7 @@ static int on_notes(struct restore *r, struct span v, unsigned unused)
 
 static const struct {
     const char *key;
-    int (*set)(struct restore *r, struct span value, unsigned arg);
+    int (*set)(struct restore *r, struct dio_span value, unsigned arg);
     unsigned arg;
 } keys[] = {
     {"arch", on_arch, 0},
@@ -404,18 +293,19 @@ static int take_regs(struct restore *r, uint32_t i, const uint8_t *data, uint32_
     return 0;
 }
 
-static int take_text(struct restore *r, struct span key, const uint8_t *data, uint32_t len)
+static int take_text(struct restore *r, struct dio_span key, const uint8_t *data, uint32_t len)
 {
     struct dumpio_info *info = &r->m->info;
     uint64_t cpu;
     if (key.end - key.p > 5 && !memcmp(key.p, "regs.", 5)) {
-        struct span index = {key.p + 5, key.end};
-        return word_number(index, UINT32_MAX, &cpu) ? take_regs(r, (uint32_t)cpu, data, len) : 0;
+        struct dio_span index = {key.p + 5, key.end};
+        bool good = dio_span_number(index, UINT32_MAX, &cpu);
+        return good ? take_regs(r, (uint32_t)cpu, data, len) : 0;
     }
-    if (span_is(&key, "vmcoreinfo"))
+    if (dio_span_is(&key, "vmcoreinfo"))
         return dio_model_set_vmcoreinfo(r->m, (const char *)data, len, 1, r->err);
-    bool erase = span_is(&key, "eraseinfo"), extras = span_is(&key, "extras");
-    if (!erase && !extras && !span_is(&key, "provenance"))
+    bool erase = dio_span_is(&key, "eraseinfo"), extras = dio_span_is(&key, "extras");
+    if (!erase && !extras && !dio_span_is(&key, "provenance"))
         return 0;
     const char *text = dio_model_text(r->m, (const char *)data, len);
     if (!text)
@@ -431,10 +321,10 @@ static int take_text(struct restore *r, struct span key, const uint8_t *data, ui
     return 0;
 }
 
-static int take_note(struct restore *r, struct span word, uint32_t type, const uint8_t *data,
+static int take_note(struct restore *r, struct dio_span word, uint32_t type, const uint8_t *data,
                      uint32_t len)
 {
-    const char *name = span_is(&word, "%-") ? "" : unescape(r->m, word);
+    const char *name = dio_span_is(&word, "%-") ? "" : dio_span_unescape(r->m, word);
     if (!name)
         return dio_nomem(r->err, "a carried note");
     if (!strcmp(name, DIO_NOTE_NAME) && type == DIO_NOTE_CARRIED)
@@ -448,11 +338,12 @@ static int take_note(struct restore *r, struct span word, uint32_t type, const u
  * "note NAME TYPE LEN" or "text KEY LEN" and the bytes behind the line. DUMPIO_E_CORRUPT when the
  * rest of the block cannot be read because LEN is wrong.
  */
-static int raw_line(struct restore *r, struct span line, bool note, struct dio_cursor *c)
+static int raw_line(struct restore *r, struct dio_span line, bool note, struct dio_cursor *c)
 {
-    struct span name;
+    struct dio_span name;
     uint32_t type = 0, len;
-    if (!take_word(&line, &name) || (note && !take_u32(&line, &type)) || !take_u32(&line, &len))
+    if (!dio_take_word(&line, &name) || (note && !dio_take_u32(&line, &type)) ||
+        !dio_take_u32(&line, &len))
         return DUMPIO_E_CORRUPT;
     const uint8_t *data = dio_cur_bytes(c, len), *newline = dio_cur_bytes(c, 1);
     if (!data || !newline || *newline != '\n')
@@ -460,12 +351,12 @@ static int raw_line(struct restore *r, struct span line, bool note, struct dio_c
     return note ? take_note(r, name, type, data, len) : take_text(r, name, data, len);
 }
 
-static int scalar_line(struct restore *r, struct span key, struct span value)
+static int scalar_line(struct restore *r, struct dio_span key, struct dio_span value)
 {
     if (value.p < value.end)
         value.p++; /* the space */
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
-        if (span_is(&key, keys[i].key))
+        if (dio_span_is(&key, keys[i].key))
             return keys[i].set(r, value, keys[i].arg);
     return 0;
 }
@@ -477,10 +368,10 @@ static int one_line(struct restore *r, struct dio_cursor *c)
     if (!newline)
         return DUMPIO_E_CORRUPT;
     c->pos += (size_t)(newline - start) + 1;
-    struct span line = {start, newline}, key;
-    if (!take_word(&line, &key))
+    struct dio_span line = {start, newline}, key;
+    if (!dio_take_word(&line, &key))
         return 0;
-    if (span_is(&key, "note") || span_is(&key, "text"))
+    if (dio_span_is(&key, "note") || dio_span_is(&key, "text"))
         return raw_line(r, line, *key.p == 'n', c);
     return scalar_line(r, key, line);
 }

@@ -17,14 +17,6 @@
 
 #define PARTS_MAX 4096
 
-const struct dio_format *dio_format_by_name(const char *name)
-{
-    for (size_t i = 0; dio_formats[i]; i++)
-        if (!strcmp(dio_formats[i]->name, name))
-            return dio_formats[i];
-    return NULL;
-}
-
 /* Up to DIO_PROBE_SIZE bytes of the source's start. */
 static int read_head(const struct dumpio_dump *d, struct dio_bytes *b, uint8_t *head, size_t *n,
                      struct dumpio_error *err)
@@ -415,65 +407,7 @@ const struct dumpio_info *dumpio_get_info(const struct dumpio_dump *dump)
     return dump->info;
 }
 
-/* The cache fills up pages that are held in part: are all bytes of [addr, addr + len) there? */
-static int all_held(struct dumpio_dump *dump, uint64_t addr, size_t len, struct dumpio_error *err)
-{
-    struct dumpio_run run;
-    while (len) {
-        int rc = dumpio_next_run(dump, addr, &run, err);
-        if (rc < 0)
-            return rc;
-        if (rc == DUMPIO_END || run.start > addr || run.kind == DUMPIO_EXCLUDED)
-            return dio_fail(err, DUMPIO_E_ABSENT, 0, "physical address 0x%llx is not in the dump",
-                            (unsigned long long)addr);
-        if (run.kind == DUMPIO_LOST)
-            return dio_fail(err, DUMPIO_E_LOST, 0, "physical address 0x%llx is lost",
-                            (unsigned long long)addr);
-        if (run.end - addr >= len)
-            return 0;
-        len -= (size_t)(run.end - addr);
-        addr = run.end;
-    }
-    return 0;
-}
-
-int dumpio_read(struct dumpio_dump *dump, uint64_t addr, void *buf, size_t len,
-                struct dumpio_error *err)
-{
-    int rc = dio_stream_refuse(dump, "reading at random", err);
-    if (!rc)
-        rc = dio_page_cache_read(dump->cache, addr, buf, len, err);
-    return rc || !dump->info->n_partials ? rc : all_held(dump, addr, len, err);
-}
-
 const char *dumpio_vmcoreinfo(const struct dumpio_dump *dump, const char *key, size_t *len)
 {
     return dio_vmcoreinfo_value(dump->info->vmcoreinfo, dump->info->vmcoreinfo_len, key, len);
-}
-
-/* ---- what can be read and written --------------------------------------------------------------- */
-
-int dumpio_format_at(size_t i, struct dumpio_format_info *info)
-{
-    size_t n = 0;
-    while (n < i && dio_formats[n])
-        n++;
-    const struct dio_format *f = dio_formats[n];
-    if (!f)
-        return DUMPIO_END;
-    *info = (struct dumpio_format_info){
-        .name = f->name,
-        .title = f->title,
-        .reads = f->open != NULL,
-        .writes = f->create != NULL,
-        .holds_absent = (f->holds & DIO_HOLDS_ABSENT) != 0,
-    };
-    size_t room = sizeof info->codecs / sizeof *info->codecs - 1;
-    for (size_t c = 0; f->codecs && f->codecs[c].name && c < room; c++) {
-        const char *name = f->codecs[c].codec;
-        const struct dio_codec *codec = name ? dio_codec_by_name(name) : NULL;
-        info->codecs[c] = f->codecs[c].name;
-        info->missing_codecs |= (unsigned)(codec && codec->missing) << c;
-    }
-    return 0;
 }

@@ -203,3 +203,34 @@ int dio_page_cache_read(struct dio_page_cache *c, uint64_t addr, void *buf, size
     pthread_mutex_unlock(&c->lock);
     return rc;
 }
+
+/* The cache fills up pages that are held in part: are all bytes of [addr, addr + len) there? */
+static int all_held(struct dumpio_dump *dump, uint64_t addr, size_t len, struct dumpio_error *err)
+{
+    struct dumpio_run run;
+    while (len) {
+        int rc = dumpio_next_run(dump, addr, &run, err);
+        if (rc < 0)
+            return rc;
+        if (rc == DUMPIO_END || run.start > addr || run.kind == DUMPIO_EXCLUDED)
+            return dio_fail(err, DUMPIO_E_ABSENT, 0, "physical address 0x%llx is not in the dump",
+                            (unsigned long long)addr);
+        if (run.kind == DUMPIO_LOST)
+            return dio_fail(err, DUMPIO_E_LOST, 0, "physical address 0x%llx is lost",
+                            (unsigned long long)addr);
+        if (run.end - addr >= len)
+            return 0;
+        len -= (size_t)(run.end - addr);
+        addr = run.end;
+    }
+    return 0;
+}
+
+int dumpio_read(struct dumpio_dump *dump, uint64_t addr, void *buf, size_t len,
+                struct dumpio_error *err)
+{
+    int rc = dio_stream_refuse(dump, "reading at random", err);
+    if (!rc)
+        rc = dio_page_cache_read(dump->cache, addr, buf, len, err);
+    return rc || !dump->info->n_partials ? rc : all_held(dump, addr, len, err);
+}

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A BTF blob as two files see it: btf.c finds it in the kernel image, btf_types.c reads its types.
+ * A BTF blob: btf.c finds it in the kernel image, btf_types.c reads its types,
+ * btf_facts.c takes the kernel's facts out of them.
  */
 #ifndef DIO_KERNEL_BTF_H
 #define DIO_KERNEL_BTF_H

@@ -7,30 +7,14 @@
  * Does not handle: Xen domains, ZONE_DEVICE memory (the kernel's).
  */
 #include "../plug/codec.h"
-#include "pages.h"
+#include "classify_window.h"
 
 #include <stdlib.h>
 
 #define WINDOW_MIN ((uint64_t)1 << 14) /* frames */
-#define MAPPING_FLAGS 3u   /* low bits of page.mapping: anonymous, movable; both: KSM */
-#define MAPPING_ANON 1u
-#define MAPPING_MOVABLE 2u
-#define NO_OWNER 65536u    /* a page.mapping below is no address */
-#define LOOKS 16u          /* samples of mappings and of links per window */
+#define MAPPING_ANON 1u            /* a low bit of page.mapping */
+#define LOOKS 16u                  /* samples of mappings and of links per window */
 #define HUGE_BYTES_MIN (64u << 10) /* of a hugetlb page */
-
-struct window {
-    const struct dio_classifier *c;
-    const struct dio_page_layout *l;
-    struct dio_class_worker *w;
-    uint64_t pfn, virt;   /* of the first record */
-    size_t n;
-    uint8_t *classes;
-    struct dio_class_sums *sums;
-    struct dio_pfn_list *candidates;
-    unsigned mappings, links, strays; /* samples left */
-    uint64_t balloon;     /* an owner whose pages are on its list; 0 = none yet */
-};
 
 /* A page, compound or not, as its head's records tell. */
 struct head {
@@ -39,7 +23,7 @@ struct head {
     enum dumpio_class class_;
 };
 
-/* ---- opening ---------------------------------------------------------------------------------- */
+/* ---- opening --------------------------------------------------------------------------------- */
 
 int dio_classifier_open(struct dio_classifier *c, struct dio_kernel *k, bool want_freed,
                         struct dumpio_error *err)
@@ -90,7 +74,7 @@ void dio_class_worker_free(struct dio_class_worker *w, const struct dio_classifi
     *w = (struct dio_class_worker){0};
 }
 
-/* ---- reading records -------------------------------------------------------------------------- */
+/* ---- reading records ------------------------------------------------------------------------- */
 
 static bool is_missing(int rc)
 {
@@ -127,7 +111,7 @@ static int read_records(const struct dio_classifier *c, struct dio_class_worker 
 }
 
 /* `count` records at virt, in the caller's room. */
-static bool read_few(const struct window *x, uint64_t virt, uint8_t *room, unsigned count)
+static bool read_few(const struct dio_class_window *x, uint64_t virt, uint8_t *room, unsigned count)
 {
     uint64_t first = virt - x->virt;
     size_t size = x->l->size, len = count * size;
@@ -142,7 +126,7 @@ static bool read_few(const struct window *x, uint64_t virt, uint8_t *room, unsig
     return !dio_kernel_read(x->c->k, virt, room, len, NULL);
 }
 
-/* ---- compound pages ---------------------------------------------------------------------------- */
+/* ---- compound pages -------------------------------------------------------------------------- */
 
 /*
  * The head's address as the word of a tail tells: the address plus one, or (7.1 and later) the mask
@@ -216,9 +200,10 @@ static bool is_huge(const struct dio_page_layout *l, uint32_t type, const uint8_
     }
 }
 
-/* ---- the rules ---------------------------------------------------------------------------------- */
+/* ---- the rules ------------------------------------------------------------------------------- */
 
-static bool is_free(const struct window *x, const uint8_t *r, uint64_t pfn, uint64_t *order)
+static bool is_free(const struct dio_class_window *x, const uint8_t *r, uint64_t pfn,
+                    uint64_t *order)
 {
     const struct dio_page_layout *l = x->l;
     *order = dio_record_word(l, r, l->private);
@@ -265,14 +250,15 @@ static enum dumpio_class class_of(const struct dio_page_layout *l, const uint8_t
     return DUMPIO_CLASS_KERNEL;
 }
 
-static void broken(const struct window *x, uint64_t *count, uint64_t pfn)
+static void broken(const struct dio_class_window *x, uint64_t *count, uint64_t pfn)
 {
     ++*count;
     x->sums->broken_pfn = pfn;
 }
 
 /* Is the last record of a compound page of this order a tail of its head at virt? Unread: yes. */
-static bool ends_there(const struct window *x, uint64_t pfn, uint64_t virt, unsigned order)
+static bool ends_there(const struct dio_class_window *x, uint64_t pfn, uint64_t virt,
+                       unsigned order)
 {
     uint8_t room[1024];
     uint64_t last, head;
@@ -286,7 +272,7 @@ static bool ends_there(const struct window *x, uint64_t pfn, uint64_t virt, unsi
  * when it is marked as a head and turns out to be a tail (of a hugetlb page whose own records are
  * mapped many times); *real is then the head's address.
  */
-static bool look_at_head(const struct window *x, const uint8_t *r, bool two, uint64_t pfn,
+static bool look_at_head(const struct dio_class_window *x, const uint8_t *r, bool two, uint64_t pfn,
                          uint64_t virt, struct head *h, uint64_t *real)
 {
     const struct dio_page_layout *l = x->l;
@@ -325,10 +311,10 @@ static bool look_at_head(const struct window *x, const uint8_t *r, bool two, uin
 }
 
 /*
- * The head of a tail at pfn, by the address that the tail gives. True too when its records cannot be
- * read: then the tail is UNKNOWN.
+ * The head of a tail at pfn, by the address that the tail gives. True too when its records cannot
+ * be read: then the tail is UNKNOWN.
  */
-static bool find_head(const struct window *x, uint64_t pfn, uint64_t head, struct head *h)
+static bool find_head(const struct dio_class_window *x, uint64_t pfn, uint64_t head, struct head *h)
 {
     uint8_t room[2 * 1024];
     uint64_t head_pfn, other, ignored;
@@ -345,89 +331,7 @@ static bool find_head(const struct window *x, uint64_t pfn, uint64_t head, struc
     return pfn - head_pfn < h->pages;
 }
 
-/* ---- samples for the checks ----------------------------------------------------------------------- */
-
-/* The owner of an LRU page is an aligned structure at a mapped address, and no struct page. */
-static void sample_mapping(struct window *x, const uint8_t *r)
-{
-    uint64_t mapping = dio_record_word(x->l, r, x->l->mapping) & ~(uint64_t)MAPPING_FLAGS;
-    uint64_t phys, pfn, record = mapping - mapping % x->l->word;
-    x->sums->lru++;
-    x->sums->ownerless += !mapping;
-    if (!x->mappings || !mapping)
-        return;
-    x->mappings--;
-    x->sums->mappings++;
-    if (mapping % x->l->word) {
-        x->sums->bad_mappings++;
-        return;
-    }
-    for (unsigned off = 0; off < x->l->size; off += x->l->word)
-        if (dio_memmap_pfn(x->c->memmap, record - off, &pfn)) {
-            x->sums->bad_mappings++;
-            return;
-        }
-    if (dio_kernel_translate(x->c->k, mapping, &phys, NULL, NULL))
-        x->sums->bad_mappings++;
-}
-
-/* Is the record on a list: does what comes behind it point back? */
-static bool on_list(const struct window *x, const uint8_t *r, uint64_t virt)
-{
-    uint8_t back[8];
-    uint64_t next = dio_record_word(x->l, r, x->l->lru);
-    return next && next != virt + x->l->lru &&
-           !dio_kernel_read(x->c->k, next + x->l->word, back, x->l->word, NULL) &&
-           dio_get_word(back, x->l->order, x->l->word) == virt + x->l->lru;
-}
-
-/* Is what comes behind the record on its list a record that cannot be read? */
-static bool next_is_lost(const struct window *x, const uint8_t *r)
-{
-    uint8_t word[8];
-    uint64_t next = dio_record_word(x->l, r, x->l->lru), pfn;
-    return dio_memmap_pfn(x->c->memmap, next - x->l->lru, &pfn) &&
-           dio_kernel_read(x->c->k, next, word, x->l->word, NULL);
-}
-
-/* A free block is on a list. */
-static void sample_link(struct window *x, const uint8_t *r, uint64_t virt)
-{
-    if (!x->links)
-        return;
-    bool linked = on_list(x, r, virt);
-    if (!linked && next_is_lost(x, r))
-        return;
-    x->links--;
-    x->sums->links++;
-    x->sums->bad_links += !linked;
-}
-
-/*
- * A single page that has an owner and is on a list, is on one of the LRU lists, and marked so. Not
- * meant: zsmalloc's to 4.7, whose mapping is a small number; balloons of 3.7 to 3.17, all of whose
- * pages have one owner.
- */
-static void sample_stray(struct window *x, const uint8_t *r, uint64_t virt)
-{
-    uint64_t mapping = dio_record_word(x->l, r, x->l->mapping), flags = dio_record_flags(x->l, r);
-    if (!x->strays || mapping < NO_OWNER || (mapping & MAPPING_FLAGS) == MAPPING_MOVABLE ||
-        mapping == x->balloon || dio_record_bit(flags, x->l->pg_lru) ||
-        dio_record_bit(flags, x->l->pg_slab) ||
-        dio_record_bit(flags, x->l->pg_reserved) || (int32_t)dio_record_type(x->l, r) < -1 ||
-        !dio_get32(r + x->l->refcount, x->l->order))
-        return;
-    bool stray = on_list(x, r, virt);
-    if (stray && x->c->balloons && !x->balloon) {
-        x->balloon = mapping;
-        return;
-    }
-    x->strays--;
-    x->sums->off_lru++;
-    x->sums->on_list += stray;
-}
-
-/* ---- the walk -------------------------------------------------------------------------------------- */
+/* ---- the walk -------------------------------------------------------------------------------- */
 
 /* Nobody holds it, it is of no type and owner, and it is linked into a list. */
 static bool may_be_freed(const struct dio_page_layout *l, const uint8_t *r, uint64_t virt)
@@ -443,7 +347,8 @@ static bool may_be_freed(const struct dio_page_layout *l, const uint8_t *r, uint
     return next && prev && next != virt + l->lru && prev != virt + l->lru;
 }
 
-static void fill(const struct window *x, size_t i, uint64_t pages, enum dumpio_class class_)
+static void fill(const struct dio_class_window *x, size_t i, uint64_t pages,
+                 enum dumpio_class class_)
 {
     size_t n = pages < x->n - i ? (size_t)pages : x->n - i;
     memset(x->classes + i, (int)class_, n);
@@ -461,7 +366,7 @@ static void fill(const struct window *x, size_t i, uint64_t pages, enum dumpio_c
 }
 
 /* r: its record, when it hangs on a free list. */
-static uint64_t free_block(struct window *x, size_t i, const uint8_t *r, uint64_t order)
+static uint64_t free_block(struct dio_class_window *x, size_t i, const uint8_t *r, uint64_t order)
 {
     uint64_t pfn = x->pfn + i;
     if (order > x->l->max_order || pfn & (((uint64_t)1 << order) - 1)) {
@@ -470,12 +375,12 @@ static uint64_t free_block(struct window *x, size_t i, const uint8_t *r, uint64_
         return 1;
     }
     if (r && x->l->free_mark != DIO_FREE_LISTS)
-        sample_link(x, r, x->virt + i * x->l->size);
+        dio_class_sample_link(x, r, x->virt + i * x->l->size);
     fill(x, i, (uint64_t)1 << order, DUMPIO_CLASS_FREE);
     return (uint64_t)1 << order;
 }
 
-static uint64_t tail_page(struct window *x, size_t i, uint64_t head)
+static uint64_t tail_page(struct dio_class_window *x, size_t i, uint64_t head)
 {
     struct head h;
     uint64_t pfn = x->pfn + i;
@@ -490,7 +395,7 @@ static uint64_t tail_page(struct window *x, size_t i, uint64_t head)
 }
 
 /* Classify the page that begins at record i; frames that it takes. */
-static int one_page(struct window *x, size_t i, uint64_t *pages, struct dumpio_error *err)
+static int one_page(struct dio_class_window *x, size_t i, uint64_t *pages, struct dumpio_error *err)
 {
     const struct dio_page_layout *l = x->l;
     const uint8_t *r = x->w->records + i * l->size;
@@ -522,9 +427,9 @@ static int one_page(struct window *x, size_t i, uint64_t *pages, struct dumpio_e
     }
     if (dio_record_bit(dio_record_flags(l, r), l->pg_lru) &&
         (h.class_ == DUMPIO_CLASS_CACHE || h.class_ == DUMPIO_CLASS_USER))
-        sample_mapping(x, r);
+        dio_class_sample_mapping(x, r);
     else if (h.pages == 1)
-        sample_stray(x, r, virt);
+        dio_class_sample_stray(x, r, virt);
     *pages = h.pages;
     fill(x, i, h.pages, h.class_);
     if (x->c->want_freed && h.pages == 1 && h.class_ == DUMPIO_CLASS_KERNEL &&
@@ -537,9 +442,9 @@ int dio_classify_window(const struct dio_classifier *c, struct dio_class_worker 
                         size_t n, uint8_t *classes, struct dio_class_sums *sums,
                         struct dio_pfn_list *candidates, struct dumpio_error *err)
 {
-    struct window x = {.c = c, .l = &c->layout, .w = w, .pfn = pfn, .n = n, .classes = classes,
-                       .sums = sums, .candidates = candidates, .mappings = LOOKS, .links = LOOKS,
-                       .strays = LOOKS};
+    struct dio_class_window x = {.c = c, .l = &c->layout, .w = w, .pfn = pfn, .n = n,
+                                 .classes = classes, .sums = sums, .candidates = candidates,
+                                 .mappings = LOOKS, .links = LOOKS, .strays = LOOKS};
     if (!dio_memmap_virt(c->memmap, pfn, &x.virt))
         return dio_fail(err, DUMPIO_E_INTERNAL, DUMPIO_NO_OFFSET,
                         "frame 0x%llx has no struct page", (unsigned long long)pfn);
@@ -551,45 +456,4 @@ int dio_classify_window(const struct dio_classifier *c, struct dio_class_worker 
         i += pages < n - i ? (size_t)pages : n - i;
     }
     return rc;
-}
-
-/* ---- lists of frames -------------------------------------------------------------------------------- */
-
-#define LIST_MAX ((size_t)64 << 20)
-
-int dio_pfn_list_add(struct dio_pfn_list *l, uint64_t pfn, struct dumpio_error *err)
-{
-    if (l->n == l->cap) {
-        size_t cap = l->cap ? l->cap * 2 : 256;
-        if (cap > LIST_MAX)
-            return dio_fail(err, DUMPIO_E_LIMIT, DUMPIO_NO_OFFSET,
-                            "more than %zu pages look freed", LIST_MAX);
-        uint64_t *v = realloc(l->v, cap * sizeof *v);
-        if (!v)
-            return dio_nomem(err, "a list of frames");
-        l->v = v;
-        l->cap = cap;
-    }
-    l->v[l->n++] = pfn;
-    return 0;
-}
-
-bool dio_pfn_list_find(const struct dio_pfn_list *l, uint64_t pfn, size_t *index)
-{
-    size_t lo = 0, hi = l->n;
-    while (lo < hi) {
-        size_t mid = lo + (hi - lo) / 2;
-        if (l->v[mid] < pfn)
-            lo = mid + 1;
-        else
-            hi = mid;
-    }
-    *index = lo;
-    return lo < l->n && l->v[lo] == pfn;
-}
-
-void dio_pfn_list_free(struct dio_pfn_list *l)
-{
-    free(l->v);
-    *l = (struct dio_pfn_list){0};
 }
