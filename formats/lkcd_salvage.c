@@ -16,7 +16,6 @@
 #define HEAD_AREA (16u << 20)    /* the first record is looked for up to here */
 #define RECORD_MIN (DIO_LKCD_RECORD + 8u) /* no packed page is smaller */
 #define SEARCH_MAX (UINT64_C(2) << 30) /* bytes looked through for records, in all */
-#define SKIP 1024u               /* bytes of zeros that are passed over at once */
 #define SURVEY 1024u             /* records looked at for a packed one */
 
 /* ---- records --------------------------------------------------------------------------------- */
@@ -132,25 +131,21 @@ static int chain(struct look *l, uint64_t off, unsigned links, bool *yes, struct
     return 0;
 }
 
-/* No record begins in zeros: how far the window's are, when they fill SKIP bytes from `off` on. */
-static uint64_t zeros_at(const struct look *l, const uint8_t *p, uint64_t off)
-{
-    bool room = l->len - (size_t)(p - l->buf) >= SKIP;
-    return off % SKIP || !room || !dio_is_zero(p, SKIP) ? 0 : SKIP - DIO_LKCD_RECORD;
-}
-
 static int find(struct look *l, uint64_t from, uint64_t limit, unsigned links, uint64_t *found,
                 struct dumpio_error *err)
 {
     struct record r;
     const uint8_t *p;
-    for (uint64_t off = from; off < limit; off++) {
+    for (uint64_t off = from, step = 1; off < limit; off += step) {
         bool yes = false;
         int rc = look_at(l, off, &p, err);
         if (rc || !p)
             return rc ? rc : DUMPIO_END;
-        off += zeros_at(l, p, off);
-        p = l->buf + (off - l->at);
+        size_t room = l->len - (size_t)(p - l->buf);
+        size_t zeros = dio_zeros_to_skip(p, room, off, DIO_LKCD_RECORD);
+        step = zeros ? zeros : 1;
+        if (zeros)
+            continue;
         if (is_end(l, p, off))
             yes = true;
         else if (plausible(l, p, &r))

@@ -5,6 +5,7 @@
  */
 #include "salvage.h"
 #include "layers/layers.h"
+#include "plug/codec.h"
 #include "plug/decode.h"
 
 #include <pthread.h>
@@ -14,6 +15,7 @@
 
 #define TEXT_MAX 320u
 #define PIECE 512u      /* a sector: what cannot be read is told to this */
+#define ZEROS_BLOCK 1024u
 #define NOISE_FACTOR 5u /* in noise, the most frequent value is less than so much above the mean */
 
 /* ---- findings -------------------------------------------------------------------------------- */
@@ -179,6 +181,12 @@ bool dio_is_noise(const uint8_t *p, size_t n)
         if (++count[p[i]] > limit)
             return false;
     return true;
+}
+
+size_t dio_zeros_to_skip(const uint8_t *p, size_t room, uint64_t off, size_t header)
+{
+    bool zeros = off % ZEROS_BLOCK == 0 && room >= ZEROS_BLOCK && dio_is_zero(p, ZEROS_BLOCK);
+    return zeros ? ZEROS_BLOCK + 1 - header : 0;
 }
 
 /* ---- without the beginning ------------------------------------------------------------------- */

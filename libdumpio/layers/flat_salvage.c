@@ -158,12 +158,19 @@ static int chain(struct look *l, uint64_t at, unsigned least, bool *yes, struct 
 static int resync(struct look *l, uint64_t from, uint64_t limit, unsigned links, uint64_t *found,
                   struct dumpio_error *err)
 {
-    for (uint64_t at = from; at < limit && l->searched < SEARCH_MAX; at++, l->searched++) {
+    uint64_t step = 1;
+    for (uint64_t at = from; at < limit && l->searched < SEARCH_MAX; at += step) {
         struct header h;
         bool there, yes = false;
         int rc = read_header(l, at, &h, &there, err);
         if (rc || !there)
             return rc ? rc : DUMPIO_END;
+        size_t in = (size_t)(at - l->at);
+        size_t zeros = dio_zeros_to_skip(l->buf + in, l->len - in, at, DIO_FLAT_SEGMENT);
+        step = zeros ? zeros : 1;
+        l->searched += step;
+        if (zeros)
+            continue;
         if (h.end)
             yes = at + DIO_FLAT_SEGMENT == l->below->size;
         else if (plausible(l, at, &h))

@@ -38,4 +38,11 @@ int dio_read_around(struct dio_bytes *b, uint64_t off, void *buf, size_t len, si
 /* Do n bytes look like noise, no value being much more frequent than others? n >= 512. */
 bool dio_is_noise(const uint8_t *p, size_t n);
 
+/*
+ * For a search byte by byte for headers of `header` bytes (at most 64), none of which is all
+ * zeros: how many bytes at p, offset `off` of the file, which has `room` bytes there, begin none
+ * because zeros fill a block. 0 when there may be one.
+ */
+size_t dio_zeros_to_skip(const uint8_t *p, size_t room, uint64_t off, size_t header);
+
 #endif
