@@ -7,8 +7,16 @@
 
 #include "../plug/codec.h"
 
+#include <stdbool.h>
+
 extern const struct dio_codec dio_codec_zlib, dio_codec_lzo, dio_codec_snappy, dio_codec_zstd,
     dio_codec_rle;
+
+/*
+ * A page that will not shrink, by a sample of it: packing it is in vain. For codecs that are slow to
+ * see it themselves; not for levels of which the last bit is wanted. (noise.c)
+ */
+bool dio_is_noise_page(const uint8_t *p, size_t n);
 
 /*
  * Makers of deflate and zlib streams. All free functions take NULL. Packing returns the packed

@@ -26,7 +26,7 @@ static void snappy_free(void *state)
 static size_t snappy_pack(void *state, const uint8_t *in, size_t n, uint8_t *out, size_t cap)
 {
     size_t len = ROOM;
-    if (n > DIO_PAGE_MAX ||
+    if (n > DIO_PAGE_MAX || (cap < n && dio_is_noise_page(in, n)) ||
         snappy_compress((const char *)in, n, state, &len) != SNAPPY_OK || len > cap)
         return 0;
     memcpy(out, state, len);

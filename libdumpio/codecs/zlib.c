@@ -77,6 +77,8 @@ static size_t own_pack(struct dio_deflate *s, const uint8_t *in, size_t n, uint8
 static size_t zlib_pack(void *state, const uint8_t *in, size_t n, uint8_t *out, size_t cap)
 {
     struct state *s = state;
+    if (cap < n && (s->isal || s->own) && dio_is_noise_page(in, n))
+        return 0;
     if (s->isal)
         return dio_isal_pack(s->isal, in, n, out, cap);
     if (s->own)

@@ -111,7 +111,7 @@ static int kind_of(const uint8_t *in, size_t n)
 /* Frames by a dictionary have no checksum: it is added to them. */
 static size_t tuned_pack(struct state *s, const uint8_t *in, size_t n, uint8_t *out, size_t cap)
 {
-    if (cap <= CHECKSUM)
+    if (cap <= CHECKSUM || (cap < n && dio_is_noise_page(in, n)))
         return 0;
     size_t len = ZSTD_compress_usingCDict(s->pack, out, cap - CHECKSUM, in, n,
                                            s->tuned[kind_of(in, n)]);

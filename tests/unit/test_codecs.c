@@ -5,6 +5,7 @@
  */
 #include "unit.h"
 
+#include "codecs/set.h"
 #include "plug/codec.h"
 
 #include <fcntl.h>
@@ -338,13 +339,49 @@ static void zlib_streams(void)
     c->free_state(state);
 }
 
+/* ---- noise ----------------------------------------------------------------------------------- */
+
+static void noise_is_told(void)
+{
+    static uint8_t page[65536];
+    static const char text64[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    unsigned told = 0;
+    for (size_t n = 1024; n <= sizeof page; n *= 2)
+        for (unsigned kind = 0; kind < 7; kind++) {
+            make_page(page, n, kind);
+            CHECK(dio_is_noise_page(page, n) == (kind == 4) || kind == 4);
+            told += kind == 4 && dio_is_noise_page(page, n);
+        }
+    CHECK(told > 4); /* of 7: one block in 7000 has more zeros than usual */
+    told = 0;
+    for (unsigned i = 0; i < 1000; i++) {
+        make_page(page, PAGE, 4);
+        told += dio_is_noise_page(page, PAGE);
+    }
+    CHECK(told > 980);
+    for (size_t i = 0; i < PAGE; i++)
+        page[i] = (uint8_t)text64[rnd() % 64];
+    CHECK(!dio_is_noise_page(page, PAGE));
+    for (size_t at = 0; at < sizeof page; at += PAGE) { /* one block is none */
+        make_page(page, sizeof page, 4);
+        make_page(page + at, PAGE, 1);
+        CHECK(!dio_is_noise_page(page, sizeof page));
+    }
+    for (unsigned i = 0; i < 100; i++) { /* seven bits of eight: shrinks by an eighth */
+        make_page(page, PAGE, 4);
+        for (size_t k = 0; k < PAGE; k++)
+            page[k] &= 0xef;
+        CHECK(!dio_is_noise_page(page, PAGE));
+    }
+}
+
 /* ---- deflate's corners ----------------------------------------------------------------------- */
 
 /* Packs page[0, n) by zlib's default level; zlib itself must give it back. Returns the size. */
 static size_t deflated(void *state, const uint8_t *page, size_t n)
 {
     static uint8_t packed[DIO_PAGE_MAX], out[DIO_PAGE_MAX];
-    size_t len = pack(dio_codec_by_name("zlib"), state, page, n, packed, n - 1);
+    size_t len = pack(dio_codec_by_name("zlib"), state, page, n, packed, n); /* noise, too */
     if (len) {
         CHECK(!plain_zlib(packed, len, out, n));
         CHECK(!memcmp(out, page, n));
@@ -561,6 +598,7 @@ int main(void)
     zeros();
     rle_vectors();
     zlib_streams();
+    noise_is_told();
     deflate_corners();
     deflate_forgets();
     zstd_checksum();
