@@ -34,7 +34,8 @@ dumpio_script(docs_examples "" docs/examples.py)
 dumpio_script(docs_completion "" docs/completion.py)
 dumpio_script(docs_magic "" docs/magic.sh)
 dumpio_script(matrix_real "full" matrix/matrix.py --real)
-dumpio_script(truth_manifest "" truth/manifest.py)
+dumpio_script(truth_manifest "" truth/manifest.py --agree=17 --flips=200)
+dumpio_script(truth_manifest_many "full" truth/manifest.py --agree=5 --flips=1000)
 dumpio_script(truth "full" truth/truth.py)
 dumpio_script(truth_filter "full" truth/filter.py)
 dumpio_script(truth_privacy "full" truth/privacy.py)
@@ -122,3 +123,15 @@ if(NOT DUMPIO_SANITIZE)
   dumpio_script(instructions "" ../bench/instructions
     "--setting=${CMAKE_C_COMPILER_ID} ${CMAKE_C_COMPILER_VERSION} ${CMAKE_BUILD_TYPE} ${CMAKE_SYSTEM_PROCESSOR} ${have}")
 endif()
+
+# The long ones first, so that none of them is left over for one processor; seconds, roughly.
+foreach(cost golden=90 robust_syscalls=90 robust_salvage=100 robust_damage=70 truth_manifest=60
+        cli_memory=70 cli_proof=50 oldkernel=55 matrix_threads=50 golden_huge=40 package_install=40
+        new_format=30)
+  string(REPLACE "=" ";" cost ${cost})
+  list(GET cost 0 name)
+  list(GET cost 1 seconds)
+  if(TEST ${name})
+    set_tests_properties(${name} PROPERTIES COST ${seconds})
+  endif()
+endforeach()

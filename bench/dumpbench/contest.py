@@ -14,7 +14,7 @@ from .process import remove, timed, weighed
 
 SEEK_TABLE_END = bytes.fromhex("b1ea928f")
 PEER_KEEPS = 0.97
-TOO_SLOW = 3                     # times the fastest peer: once is enough
+TOO_SLOW = 1.5                   # times the fastest peer: once is enough
 
 
 class Contest:

@@ -30,7 +30,7 @@ sys.path.insert(0, os.path.join(HERE, "..", "mkdump"))
 import common                       # noqa: E402
 import mkdump                       # noqa: E402
 
-TRIES, SECONDS, SEED = 40, 60, 1
+TRIES, SECONDS, SEED = 24, 60, 1
 # kind of call, what happens to it: at the n-th one
 FAULTS = [("alloc", errno.ENOMEM), ("read", errno.EIO), ("write", errno.ENOSPC),
           ("write", errno.EIO), ("write", errno.EPIPE), ("sync", errno.EIO), ("name", errno.EACCES),
