@@ -152,7 +152,7 @@ static void armor_close(struct dio_bytes *b)
     free(a);
 }
 
-static const struct dio_bytes_ops in_ops = {armor_read_at, NULL, armor_close};
+static const struct dio_bytes_ops in_ops = {armor_read_at, NULL, armor_close, NULL};
 
 /* Where the data starts, and how lines end. */
 static int read_begin(struct armor_in *a, struct dumpio_error *err)

@@ -271,7 +271,7 @@ static void age_close(struct dio_bytes *b)
     release(a);
 }
 
-static const struct dio_bytes_ops age_ops = {age_read_at, NULL, age_close};
+static const struct dio_bytes_ops age_ops = {age_read_at, NULL, age_close, NULL};
 
 /* ---- opening --------------------------------------------------------------------------------- */
 

@@ -140,7 +140,7 @@ static void memory_close(struct dio_bytes *b)
 static int memory_open(struct dio_bytes **out, const char *text, size_t len, const char *name,
                        struct dumpio_error *err)
 {
-    static const struct dio_bytes_ops ops = {memory_read_at, NULL, memory_close};
+    static const struct dio_bytes_ops ops = {memory_read_at, NULL, memory_close, NULL};
     struct memory *m = malloc(sizeof *m);
     if (!m)
         return dio_nomem(err, "a file of keys");

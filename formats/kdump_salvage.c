@@ -90,7 +90,7 @@ static void patched_close(struct dio_bytes *b)
     free(p);
 }
 
-static const struct dio_bytes_ops patched_ops = {patched_read_at, NULL, patched_close};
+static const struct dio_bytes_ops patched_ops = {patched_read_at, NULL, patched_close, NULL};
 
 static int add_patch(struct dio_kdump_patched *p, uint64_t start, uint64_t end, uint64_t from,
                      struct dumpio_error *err)

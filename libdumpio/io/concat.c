@@ -59,7 +59,7 @@ static void close_all(struct dio_bytes *b)
 int dio_concat(struct dio_bytes **out, struct dio_bytes *const *parts, size_t n,
                struct dumpio_error *err)
 {
-    static const struct dio_bytes_ops ops = {read_at, NULL, close_all};
+    static const struct dio_bytes_ops ops = {read_at, NULL, close_all, NULL};
     struct concat *c = calloc(1, sizeof *c);
     if (c) {
         c->parts = calloc(n, sizeof(struct dio_bytes *));

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #define STALL_MS 200 /* a stream without data for so long asks whether to go on */
+#define EXPECT_PIECE (128u << 10)
 #define PIECES 4u /* readers walk bitmaps, descriptors and pages at a time */
 
 /* Data [data, data_end), and a hole [hole, data) before it. */
@@ -115,6 +116,14 @@ static int file_next_data(struct dio_bytes *b, uint64_t off, uint64_t *start, ui
 #define file_next_data NULL
 #endif
 
+/* The kernel reads only so much ahead for one call: its readahead size, 128 KiB unless set. */
+static void file_expect(struct dio_bytes *b, uint64_t off, uint64_t len)
+{
+    const struct file *f = (const struct file *)b;
+    for (uint64_t at = 0; at < len; at += EXPECT_PIECE)
+        (void)posix_fadvise(f->fd, (off_t)(off + at), EXPECT_PIECE, POSIX_FADV_WILLNEED);
+}
+
 static void file_close(struct dio_bytes *b)
 {
     struct file *f = (struct file *)b;
@@ -124,8 +133,9 @@ static void file_close(struct dio_bytes *b)
     free(f);
 }
 
-static const struct dio_bytes_ops file_ops = {file_read_at, NULL, file_close};
-static const struct dio_bytes_ops sparse_ops = {file_read_at, file_next_data, file_close};
+static const struct dio_bytes_ops file_ops = {file_read_at, NULL, file_close, file_expect};
+static const struct dio_bytes_ops sparse_ops = {file_read_at, file_next_data, file_close,
+                                                file_expect};
 
 /* Size of something seekable; false when it is a stream. */
 static bool seekable_size(int fd, const struct stat *st, uint64_t *size)

@@ -105,7 +105,7 @@ int dio_partial_create(struct dio_out **out, struct dio_bytes **old, const char 
                        struct dumpio_error *err)
 {
     static const struct dio_out_ops out_ops = {write_at, finish, discard};
-    static const struct dio_bytes_ops in_ops = {read_at, NULL, NULL};
+    static const struct dio_bytes_ops in_ops = {read_at, NULL, NULL, NULL};
     if (!o->force && !access(path, F_OK))
         return dio_fail(err, DUMPIO_E_EXISTS, DUMPIO_NO_OFFSET, "%s exists; -f replaces it", path);
     struct partial *p = calloc(1, sizeof *p);

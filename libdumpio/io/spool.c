@@ -50,7 +50,7 @@ static void spool_close(struct dio_bytes *b)
     free(s);
 }
 
-static const struct dio_bytes_ops spool_ops = {spool_read_at, NULL, spool_close};
+static const struct dio_bytes_ops spool_ops = {spool_read_at, NULL, spool_close, NULL};
 
 static int spool_write_at(struct dio_out *o, uint64_t off, const void *buf, size_t len,
                           struct dumpio_error *err)

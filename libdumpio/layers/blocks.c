@@ -284,7 +284,7 @@ static void blocks_close(struct dio_bytes *bytes)
     free(s);
 }
 
-static const struct dio_bytes_ops bytes_ops = {blocks_read_at, NULL, blocks_close};
+static const struct dio_bytes_ops bytes_ops = {blocks_read_at, NULL, blocks_close, NULL};
 
 static unsigned fit(uint64_t budget, uint64_t each, unsigned min, unsigned max)
 {

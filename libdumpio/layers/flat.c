@@ -16,8 +16,12 @@
 #define WINDOW_MAX (4u << 20)  /* bytes read at once while looking for segment headers */
 #define WINDOW_FIRST (1u << 20)
 #define WINDOW_MIN 4096u
+#define WINDOW_ONE 512u        /* of headers that are far apart, where small reads are cheap */
+#define FAR 4096u              /* bytes from one header to the next */
+#define EXPECT (4u << 20)      /* bytes announced ahead of such reads */
 #define BATCH 64u              /* extents looked up at once */
 #define GATHER_MAX (64u << 10) /* bytes of the file read at once for several small extents */
+#define GATHER_SMALL (8u << 10) /* larger ones are read to where they belong */
 #define GATHER_GAP 512u        /* bytes skipped rather than read anew */
 
 /* ---- the index ------------------------------------------------------------------------------- */
@@ -41,7 +45,30 @@ struct window {
     uint64_t start;
     size_t len, want;
     unsigned found; /* headers taken from this part */
+    uint64_t expected; /* announced up to there */
 };
+
+/*
+ * How much is read next. Segments are hopped over, where that is cheaper than reading what lies
+ * between their headers: what a source decodes in blocks is decoded once.
+ */
+static void resize(struct window *w, uint64_t at)
+{
+    uint64_t hop = at - w->start, far = w->found * (uint64_t)FAR;
+    if (w->below->ops->expect && hop > far) {
+        w->want = WINDOW_ONE;
+        if (hop < EXPECT / 4 && at + EXPECT > w->expected) {
+            uint64_t from = at > w->expected ? at : w->expected;
+            dio_bytes_expect(w->below, from, EXPECT);
+            w->expected = from + EXPECT;
+        }
+    } else if (w->found < 2 && w->want > WINDOW_MIN) {
+        w->want /= 2;
+    } else if ((w->found > 64 || hop < far / 4) && w->want < WINDOW_MAX) {
+        w->want *= 2;
+    }
+    w->found = 0;
+}
 
 /* 16 bytes at `at`, or *h = NULL when the file has fewer. */
 static int window_header(struct window *w, uint64_t at, const uint8_t **h,
@@ -49,11 +76,7 @@ static int window_header(struct window *w, uint64_t at, const uint8_t **h,
 {
     *h = NULL;
     if (at < w->start || at - w->start > w->len || w->len - (at - w->start) < DIO_FLAT_SEGMENT) {
-        if (w->found < 2 && w->want > WINDOW_MIN)
-            w->want /= 2;
-        else if (w->found > 64 && w->want < WINDOW_MAX)
-            w->want *= 2;
-        w->found = 0;
+        resize(w, at);
         w->start = at;
         int rc = dio_read_some(w->below, at, w->buf, w->want, &w->len, err);
         if (rc)
@@ -243,7 +266,7 @@ static size_t neighbours(const struct reading *r, const struct dio_entry *e, siz
         if (x.start >= r->end || x.pos < behind || x.pos - behind > GATHER_GAP)
             break;
         uint64_t take = x.len < r->end - x.start ? x.len : r->end - x.start;
-        if (take > GATHER_MAX || x.pos + take - first > GATHER_MAX)
+        if (take > GATHER_SMALL || x.pos + take - first > GATHER_MAX)
             break;
         behind = x.pos + take;
         *bytes = (size_t)(behind - first);
@@ -363,7 +386,7 @@ static void flat_close(struct dio_bytes *b)
     flat_free(f);
 }
 
-static const struct dio_bytes_ops flat_ops = {flat_read_at, flat_next_data, flat_close};
+static const struct dio_bytes_ops flat_ops = {flat_read_at, flat_next_data, flat_close, NULL};
 
 int dio_flat_open(struct dio_bytes **out, struct dio_bytes *below, struct dio_salvage *salvage,
                   const struct dumpio_env *env, struct dumpio_error *err)

@@ -60,7 +60,7 @@ static void unpacked_close(struct dio_bytes *b)
     free(u);
 }
 
-static const struct dio_bytes_ops bytes_ops = {unpacked_read_at, NULL, unpacked_close};
+static const struct dio_bytes_ops bytes_ops = {unpacked_read_at, NULL, unpacked_close, NULL};
 
 /* ---- filling it ------------------------------------------------------------------------------ */
 

@@ -238,7 +238,7 @@ static void window_close(struct dio_bytes *b)
     free(w);
 }
 
-static const struct dio_bytes_ops window_ops = {window_read_at, NULL, window_close};
+static const struct dio_bytes_ops window_ops = {window_read_at, NULL, window_close, NULL};
 
 int dio_window_new(struct dio_bytes **out, const char *name, const struct dio_window_ops *ops,
                    void *ctx, uint64_t head_max, struct dumpio_error *err)

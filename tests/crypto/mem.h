@@ -38,7 +38,7 @@ static void mem_close(struct dio_bytes *b)
 
 static inline struct dio_bytes *mem_source(const void *p, size_t len)
 {
-    static const struct dio_bytes_ops ops = {mem_read_at, NULL, mem_close};
+    static const struct dio_bytes_ops ops = {mem_read_at, NULL, mem_close, NULL};
     struct mem_in *m = calloc(1, sizeof *m);
     if (!m)
         abort();

@@ -267,7 +267,7 @@ static void source_close(struct dio_bytes *b)
     free(b);
 }
 
-static const struct dio_bytes_ops source_ops = {source_read_at, source_next_data, source_close};
+static const struct dio_bytes_ops source_ops = {source_read_at, source_next_data, source_close, NULL};
 
 struct dio_bytes *fuzz_source(struct fuzz_file *f)
 {

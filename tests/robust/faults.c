@@ -131,8 +131,8 @@ static void source_close(struct dio_bytes *b)
     now.sources--;
 }
 
-static const struct dio_bytes_ops with_next = {source_read, source_next_data, source_close};
-static const struct dio_bytes_ops without_next = {source_read, NULL, source_close};
+static const struct dio_bytes_ops with_next = {source_read, source_next_data, source_close, NULL};
+static const struct dio_bytes_ops without_next = {source_read, NULL, source_close, NULL};
 
 int __real_dio_file_open(struct dio_file_in *in, const char *path, struct dumpio_error *err);
 int __wrap_dio_file_open(struct dio_file_in *in, const char *path, struct dumpio_error *err);

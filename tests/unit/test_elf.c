@@ -49,8 +49,8 @@ static int source_next_data(struct dio_bytes *b, uint64_t off, uint64_t *start, 
     return 0;
 }
 
-static const struct dio_bytes_ops plain_ops = {source_read, NULL, NULL};
-static const struct dio_bytes_ops sparse_ops = {source_read, source_next_data, NULL};
+static const struct dio_bytes_ops plain_ops = {source_read, NULL, NULL, NULL};
+static const struct dio_bytes_ops sparse_ops = {source_read, source_next_data, NULL, NULL};
 
 struct sink {
     struct dio_out o;

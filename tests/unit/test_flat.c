@@ -78,7 +78,7 @@ static void source_close(struct dio_bytes *b)
     ++*((struct source *)b)->closed;
 }
 
-static const struct dio_bytes_ops source_ops = {source_read, NULL, source_close};
+static const struct dio_bytes_ops source_ops = {source_read, NULL, source_close, NULL};
 
 struct sink {
     struct dio_out o;

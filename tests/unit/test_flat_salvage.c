@@ -37,7 +37,7 @@ static void source_close(struct dio_bytes *b)
     (void)b;
 }
 
-static const struct dio_bytes_ops source_ops = {source_read, NULL, source_close};
+static const struct dio_bytes_ops source_ops = {source_read, NULL, source_close, NULL};
 
 static void put_header(uint8_t *p, uint64_t offset, uint64_t len)
 {

@@ -40,7 +40,7 @@ static int source_read(struct dio_bytes *b, uint64_t off, void *buf, size_t len,
     return 0;
 }
 
-static const struct dio_bytes_ops source_ops = {source_read, NULL, NULL};
+static const struct dio_bytes_ops source_ops = {source_read, NULL, NULL, NULL};
 
 struct sink {
     struct dio_out o;

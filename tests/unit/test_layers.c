@@ -89,7 +89,7 @@ static void source_close(struct dio_bytes *b)
     free(b);
 }
 
-static const struct dio_bytes_ops source_ops = {source_read, NULL, source_close};
+static const struct dio_bytes_ops source_ops = {source_read, NULL, source_close, NULL};
 
 static struct dio_bytes *source_new(const void *p, size_t n)
 {

@@ -43,7 +43,7 @@ static void mem_close(struct dio_bytes *b)
     (void)b;
 }
 
-static const struct dio_bytes_ops mem_ops = {mem_read, NULL, mem_close};
+static const struct dio_bytes_ops mem_ops = {mem_read, NULL, mem_close, NULL};
 
 static int mem_write(struct dio_out *o, uint64_t off, const void *buf, size_t len,
                      struct dumpio_error *err)
