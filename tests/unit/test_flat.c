@@ -62,12 +62,15 @@ struct source {
     unsigned *closed;
 };
 
+static uint64_t bytes_read, bytes_announced;
+
 static int source_read(struct dio_bytes *b, uint64_t off, void *buf, size_t len, size_t *got,
                        struct dumpio_error *err)
 {
     const struct buffer *from = ((struct source *)b)->from;
     (void)err;
     *got = off >= from->n ? 0 : from->n - off < len ? (size_t)(from->n - off) : len;
+    bytes_read += *got;
     if (*got)
         memcpy(buf, from->p + off, *got);
     return 0;
@@ -78,7 +81,15 @@ static void source_close(struct dio_bytes *b)
     ++*((struct source *)b)->closed;
 }
 
+static void source_expect(struct dio_bytes *b, uint64_t off, uint64_t len)
+{
+    (void)b;
+    (void)off;
+    bytes_announced += len;
+}
+
 static const struct dio_bytes_ops source_ops = {source_read, NULL, source_close, NULL};
+static const struct dio_bytes_ops small_ops = {source_read, NULL, source_close, source_expect};
 
 struct sink {
     struct dio_out o;
@@ -217,10 +228,10 @@ static void check_next_data(struct dio_bytes *b, const struct buffer *image)
     CHECK(right);
 }
 
-static void check_open(const struct stream *s, bool truncated)
+static void check_open_by(const struct dio_bytes_ops *ops, const struct stream *s, bool truncated)
 {
     unsigned closed = 0;
-    struct source below_it = {.b = {.ops = &source_ops, .size = s->raw.n, .name = "test"},
+    struct source below_it = {.b = {.ops = ops, .size = s->raw.n, .name = "test"},
                               .from = &s->raw, .closed = &closed};
     struct dumpio_error err;
     struct dio_bytes *b;
@@ -239,6 +250,12 @@ static void check_open(const struct stream *s, bool truncated)
     CHECK_EQ(closed, 0);
     dio_bytes_close(b);
     CHECK_EQ(closed, 1);
+}
+
+static void check_open(const struct stream *s, bool truncated)
+{
+    check_open_by(&source_ops, s, truncated);
+    check_open_by(&small_ops, s, truncated);
 }
 
 struct pipe_end {
@@ -325,6 +342,41 @@ static void test_orders(void)
             drop(&s);
         }
     }
+}
+
+/* Bytes that opening reads of a stream. */
+static uint64_t read_to_open(const struct dio_bytes_ops *ops, const struct stream *s)
+{
+    unsigned closed = 0;
+    struct source below_it = {.b = {.ops = ops, .size = s->raw.n, .name = "test"},
+                              .from = &s->raw, .closed = &closed};
+    struct dumpio_error err;
+    struct dio_bytes *b;
+    bytes_read = bytes_announced = 0;
+    CHECK_EQ(dio_flat_open(&b, &below_it.b, NULL, &env, &err), 0);
+    uint64_t n = bytes_read;
+    dio_bytes_close(b);
+    return n;
+}
+
+/* Headers far apart are read alone where small reads cost little, and dense ones together. */
+static void test_hops(void)
+{
+    struct stream s;
+    size_t at = 0;
+    begin(&s);
+    for (unsigned k = 0; k < 9000; k++) {
+        size_t n = k / 3000 == 1 ? 100 : 2500 + below(20000);
+        segment(&s, at, n);
+        at += n;
+    }
+    end_marker(&s);
+    CHECK(read_to_open(&source_ops, &s) > s.raw.n * 9 / 10);
+    CHECK_EQ(bytes_announced, 0);
+    CHECK(read_to_open(&small_ops, &s) < s.raw.n / 8);
+    CHECK(bytes_announced >= s.raw.n * 8 / 10 && bytes_announced < s.raw.n + (16 << 20));
+    check(&s, false);
+    drop(&s);
 }
 
 static void test_tiny_segments(void)
@@ -734,6 +786,7 @@ static void test_makedumpfile(void)
 int main(void)
 {
     test_orders();
+    test_hops();
     test_tiny_segments();
     test_overlaps();
     test_nested();
