@@ -171,12 +171,6 @@ void dio_kdump_share_free(struct dio_kdump_share *s); /* NULL allowed */
  */
 uint64_t dio_kdump_share_find(struct dio_kdump_share *s, const uint64_t tag[2], uint32_t len,
                               uint8_t flag, uint64_t at);
-/*
- * These tags will be looked for, `sooner` about half as many others from now as `later`: the
- * table is much larger than caches near the processor. NULL allowed.
- */
-void dio_kdump_share_ahead(const struct dio_kdump_share *s, const uint64_t *later,
-                           const uint64_t *sooner);
 
 struct dio_kdump_writer {
     struct dio_out *out;

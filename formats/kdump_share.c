@@ -14,7 +14,6 @@
 #include <stdlib.h>
 
 #define USED 0x80000000u
-#define AHEAD 8u /* entries */
 
 struct entry {
     uint64_t tag[2];
@@ -57,21 +56,6 @@ void dio_kdump_share_free(struct dio_kdump_share *s)
 static uint32_t *chain_of(struct dio_kdump_share *s, const uint64_t tag[2])
 {
     return &s->chains[tag[0] & (s->size - 1)];
-}
-
-void dio_kdump_share_ahead(const struct dio_kdump_share *s, const uint64_t *later,
-                           const uint64_t *sooner)
-{
-    uint32_t mask = s->size - 1;
-    if (later)
-        __builtin_prefetch(&s->chains[later[0] & mask], 1);
-    uint32_t first = sooner ? s->chains[sooner[0] & mask] : 0;
-    if (first)
-        __builtin_prefetch(&s->entries[first - 1], 1);
-    if (s->n == s->size) { /* the chain that an entry will be taken out of */
-        const struct entry *old = &s->entries[(s->hand + AHEAD) & mask];
-        __builtin_prefetch(&s->chains[old->tag[0] & mask], 1);
-    }
 }
 
 /* An entry that is in no chain. */

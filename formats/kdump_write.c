@@ -147,8 +147,6 @@ int dio_kdump_writer_start(struct dio_kdump_writer *w, struct dumpio_error *err)
     return rc;
 }
 
-#define AHEAD 8u /* pages whose tags are looked up soon */
-
 /* ---- pages ----------------------------------------------------------------------------------- */
 
 /* Where a batch goes; in the batch's arena, its first page's `where` points to it. */
@@ -207,11 +205,6 @@ static int place_data(struct dio_kdump_writer *w, struct dio_page *p, struct pla
     return 0;
 }
 
-static const uint64_t *tag_at(const struct dio_page *pages, size_t n, size_t i)
-{
-    return i < n && pages[i].kind == DIO_DATA ? pages[i].tag : NULL;
-}
-
 int dio_kdump_place(void *self, struct dio_batch *batch, struct dumpio_error *err)
 {
     struct dio_kdump_writer *w = self;
@@ -229,9 +222,6 @@ int dio_kdump_place(void *self, struct dio_batch *batch, struct dumpio_error *er
     for (size_t i = 0; i < n; i++) {
         place->at[i] = pages[i].kind == DIO_ZERO ? w->data_at : 0;
         int rc = 0;
-        if (w->share)
-            dio_kdump_share_ahead(w->share, tag_at(pages, n, i + 2 * AHEAD),
-                                  tag_at(pages, n, i + AHEAD));
         if (pages[i].kind == DIO_DATA)
             rc = place_data(w, &pages[i], place, &place->at[i], err);
         if (rc)
