@@ -64,8 +64,7 @@ int dio_kdump_check_order(struct dio_kdump *d, struct dumpio_error *err)
         return 0;
     if (d->n_parts != 1)
         return dio_fail(err, DUMPIO_E_UNSUPPORTED, DUMPIO_NO_OFFSET, "one of several files");
-    /* the stream may be shorter than the bitmaps it claims: they are not counted before it is seen */
-    uint8_t last;
+    uint8_t last; /* of the bitmaps: they are counted when the stream is seen to hold them */
     int rc = dio_read_exact(o.src, d->desc_at - 1, &last, 1, "page bitmaps", err);
     if (!rc)
         rc = dio_rank_of(&d->rank, d->max_pfn, &n, err);

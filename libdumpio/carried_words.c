@@ -6,7 +6,6 @@
 
 #include <string.h>
 
-/* The next word (up to a space); false when none is left. */
 bool dio_take_word(struct dio_span *s, struct dio_span *word)
 {
     while (s->p < s->end && *s->p == ' ')
@@ -91,7 +90,6 @@ bool dio_take_i32(struct dio_span *s, int32_t *v)
     return true;
 }
 
-/* The text with %XX decoded, copied into the model; it ends at a decoded NUL. */
 char *dio_span_unescape(struct dio_model *m, struct dio_span s)
 {
     char *text = dio_model_alloc(m, (size_t)(s.end - s.p) + 1), *q = text;

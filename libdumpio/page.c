@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Pages decoded: one at a time with a thread's codec states, or at random through a small cache.
+ * Pages decoded: one at a time with a thread's codec states, or at random through a small cache,
+ * which dumpio_read reads.
  */
 #include "batch.h"
 #include "dump.h"

@@ -14,7 +14,7 @@ SAMPLE_SECONDS = 0.005
 RUN_SECONDS = 900
 MIB = 1 << 20
 PROGRAM_BYTES = 64 * MIB         # of memory a program takes beside what it writes
-FURNISH_MAX = 4096 * MIB
+FURNISH_MAX = 4096 * MIB        # larger outputs wait for some of theirs
 IN, OUT = "@in", "@out"          # stand for the paths in a command
 
 

@@ -59,7 +59,7 @@ static void resize(struct window *w, uint64_t at)
         w->want = WINDOW_ONE;
         if (hop < EXPECT / 4 && at + EXPECT > w->expected) {
             uint64_t from = at > w->expected ? at : w->expected;
-            dio_bytes_expect(w->below, from, EXPECT);
+            w->below->ops->expect(w->below, from, EXPECT);
             w->expected = from + EXPECT;
         }
     } else if (w->found < 2 && w->want > WINDOW_MIN) {

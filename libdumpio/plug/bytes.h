@@ -25,8 +25,8 @@ struct dio_bytes_ops {
                      struct dumpio_error *err);
     void (*close)(struct dio_bytes *b); /* frees b too */
     /*
-     * Optional: [off, off + len) will be read soon. Sources that have it are as fast in small pieces
-     * as in large ones.
+     * Optional: [off, off + len) will be read soon. Sources that have it are as fast in small
+     * pieces as in large ones.
      */
     void (*expect)(struct dio_bytes *b, uint64_t off, uint64_t len);
 };
@@ -51,12 +51,6 @@ int dio_read_exact(struct dio_bytes *b, uint64_t off, void *buf, size_t len, con
 /* Up to len bytes. */
 int dio_read_some(struct dio_bytes *b, uint64_t off, void *buf, size_t len, size_t *got,
                   struct dumpio_error *err);
-
-static inline void dio_bytes_expect(struct dio_bytes *b, uint64_t off, uint64_t len)
-{
-    if (b->ops->expect)
-        b->ops->expect(b, off, len);
-}
 
 static inline void dio_bytes_close(struct dio_bytes *b)
 {
