@@ -5,8 +5,8 @@
  *
  * The sum of the squares of how often each value occurs in N bytes is N + N (N - 1) / 256 = 1534
  * for noise, with a standard deviation of 45. What is taken for noise and is none would have shrunk
- * by 2 or 3%, unless it holds the same noise twice. (Salvage's dio_is_noise is not strict enough for
- * that: it looks for damage in what is known not to be noise.)
+ * by 2 or 3%, unless it holds the same noise twice. (Salvage's dio_is_noise is not strict enough
+ * for that: it looks for damage in what is known not to be noise.)
  */
 #include "set.h"
 
