@@ -92,5 +92,10 @@ struct dio_mem_reader *dio_large_reader_new(struct dumpio_dump *dump);
 void dio_large_reader_free(struct dio_mem_reader *r);
 int dio_large_read(struct dio_mem_reader *r, uint64_t addr, void *buf, size_t len,
                    struct dumpio_error *err);
+int dio_large_look(struct dio_mem_reader *r, uint64_t addr, void *buf, size_t len, bool *zeros,
+                   struct dumpio_error *err);
+
+/* The dump's memory for the kernel reader, when its format and cache are there. */
+struct dio_mem dio_dump_mem(struct dumpio_dump *dump);
 
 #endif

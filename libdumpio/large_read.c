@@ -90,36 +90,52 @@ static int read_plain(struct dio_mem_reader *r, uint64_t addr, uint8_t *buf, siz
     return f->read_plain ? f->read_plain(r->dump->self, addr, buf, len, got, err) : 0;
 }
 
-static int read_piece(struct dio_mem_reader *r, uint64_t addr, uint8_t *buf, size_t len,
-                      struct dumpio_error *err)
+/* The pages that hold [addr, addr + len), into the batch. */
+static int fetch(struct dio_mem_reader *r, uint64_t addr, size_t len, struct dumpio_error *err)
 {
     uint32_t unit = r->dump->info->unit;
-    uint64_t end = dio_round_up(addr + len, unit);
     dio_batch_reset(r->batch);
-    int rc = r->dump->format->fetch(r->dump->self, dio_round_down(addr, unit), end, r->batch, err);
+    return r->dump->format->fetch(r->dump->self, dio_round_down(addr, unit),
+                                  dio_round_up(addr + len, unit), r->batch, err);
+}
+
+static int take_all(struct dio_mem_reader *r, uint64_t addr, uint8_t *buf, size_t len,
+                    struct dumpio_error *err)
+{
     const struct dio_page *p = dio_batch_pages(r->batch);
+    int rc = 0;
     for (size_t i = 0, n = dio_batch_count(r->batch); i < n && !rc; i++)
         rc = take(r, &p[i], addr, buf, len, err);
     return rc;
+}
+
+static int check_range(uint64_t addr, size_t len, struct dumpio_error *err)
+{
+    uint64_t last;
+    if (dio_add(addr, len, &last) || last > UINT64_MAX - DIO_PAGE_MAX)
+        return dio_fail(err, DUMPIO_E_ARG, DUMPIO_NO_OFFSET,
+                        "%zu bytes at 0x%llx go beyond the address space", len,
+                        (unsigned long long)addr);
+    return 0;
 }
 
 int dio_large_read(struct dio_mem_reader *r, uint64_t addr, void *buf, size_t len,
                    struct dumpio_error *err)
 {
     uint8_t *to = buf;
-    uint64_t last;
-    if (dio_add(addr, len, &last) || last > UINT64_MAX - DIO_PAGE_MAX)
-        return dio_fail(err, DUMPIO_E_ARG, DUMPIO_NO_OFFSET,
-                        "%zu bytes at 0x%llx go beyond the address space", len,
-                        (unsigned long long)addr);
+    int rc = check_range(addr, len, err);
+    if (rc)
+        return rc;
     while (len) {
         size_t n;
-        int rc = read_plain(r, addr, to, len, &n, err);
+        rc = read_plain(r, addr, to, len, &n, err);
         if (!rc && !n) {
             n = PIECE - (size_t)(addr % PIECE);
             if (n > len)
                 n = len;
-            rc = read_piece(r, addr, to, n, err);
+            rc = fetch(r, addr, n, err);
+            if (!rc)
+                rc = take_all(r, addr, to, n, err);
         }
         if (rc)
             return rc;
@@ -128,4 +144,21 @@ int dio_large_read(struct dio_mem_reader *r, uint64_t addr, void *buf, size_t le
         len -= n;
     }
     return 0;
+}
+
+int dio_large_look(struct dio_mem_reader *r, uint64_t addr, void *buf, size_t len, bool *zeros,
+                   struct dumpio_error *err)
+{
+    *zeros = false;
+    int rc = check_range(addr, len, err);
+    if (!rc)
+        rc = fetch(r, addr, len, err);
+    if (rc)
+        return rc;
+    const struct dio_page *p = dio_batch_pages(r->batch);
+    size_t n = dio_batch_count(r->batch), i = 0;
+    while (i < n && p[i].kind == DIO_ZERO)
+        i++;
+    *zeros = i == n;
+    return *zeros ? 0 : take_all(r, addr, buf, len, err);
 }

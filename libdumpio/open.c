@@ -208,23 +208,6 @@ static int open_format(struct dumpio_dump *d, struct dumpio_error *err)
     return check_model(d, err);
 }
 
-static int mem_read(void *ctx, uint64_t addr, void *buf, size_t len, struct dumpio_error *err)
-{
-    struct dumpio_dump *d = ctx;
-    return dio_page_cache_read(d->cache, addr, buf, len, err);
-}
-
-static int mem_next_run(void *ctx, uint64_t addr, struct dumpio_run *run,
-                        struct dumpio_error *err)
-{
-    return dumpio_next_run(ctx, addr, run, err);
-}
-
-static struct dio_mem_reader *mem_new_reader(void *ctx)
-{
-    return dio_large_reader_new(ctx);
-}
-
 /* What lies beside the parts of a split set, and is none of them. */
 static bool is_sidecar(const struct dumpio_dump *d, const char *path)
 {
@@ -334,8 +317,7 @@ static int open_inside(struct dumpio_dump *d, uint8_t *head, struct dumpio_error
                       "of the dump in it", d->parts[0]->name);
     if (!rc) {
         d->cache = dio_page_cache_new(d);
-        d->mem = (struct dio_mem){d, mem_read, mem_next_run, d->info, mem_new_reader,
-                                  dio_large_read, dio_large_reader_free};
+        d->mem = dio_dump_mem(d);
         rc = d->cache ? 0 : dio_nomem(err, "the page cache");
     }
     return rc;

@@ -370,21 +370,6 @@ static int take_model(struct dumpio_dump *d, struct union_dump *u, struct dumpio
     return 0;
 }
 
-static int mem_read(void *ctx, uint64_t addr, void *buf, size_t len, struct dumpio_error *err)
-{
-    return dio_page_cache_read(((struct dumpio_dump *)ctx)->cache, addr, buf, len, err);
-}
-
-static int mem_next_run(void *ctx, uint64_t addr, struct dumpio_run *run, struct dumpio_error *err)
-{
-    return dumpio_next_run(ctx, addr, run, err);
-}
-
-static struct dio_mem_reader *mem_new_reader(void *ctx)
-{
-    return dio_large_reader_new(ctx);
-}
-
 int dio_union_new(struct dumpio_dump **out, struct dumpio_dump **parts, size_t n,
                   bool conflicts_lost, const struct dumpio_env *env, struct dumpio_error *err)
 {
@@ -421,8 +406,7 @@ int dio_union_new(struct dumpio_dump **out, struct dumpio_dump **parts, size_t n
     }
     d->self = u;
     parts[0]->model = NULL; /* the union's now; its facts stay where they are until it closes */
-    d->mem = (struct dio_mem){d, mem_read, mem_next_run, d->info, mem_new_reader,
-                              dio_large_read, dio_large_reader_free};
+    d->mem = dio_dump_mem(d);
     *out = d;
     return 0;
 }

@@ -87,6 +87,10 @@ class Core:
             return a is not b and b[0] <= a[0] and a[0] + a[3] <= b[0] + b[3]
         return [a for a in self.loads if not any(inside(a, b) for b in self.loads)]
 
+    def has(self, size):
+        """About SIZE bytes of memory: none is cut for the last tenth."""
+        return size <= sum(load[3] for load in self.memory()) <= size + size // 10
+
 
 def write_headers(f, core, loads):
     """LOADS are (phys, virt, file size); returns the offset of each one's bytes."""
@@ -133,10 +137,14 @@ def write_plan(core, plan, path):
             copy_load(source, load, target, at, length, by)
 
 
-def enlarge(core, size, path):
-    """SIZE bytes of memory: CORE's own, then copies above it."""
-    plan = [(load, load[0], load[1], load[3], 0) for load in core.memory()]
-    have, base, n = sum(load[3] for load in core.memory()), up(core.end, 1 << 30), 1
+def resize(core, size, path):
+    """SIZE bytes of memory: CORE's own, or as much of it, then copies above it."""
+    plan, have, base, n = [], 0, up(core.end, 1 << 30), 1
+    for load in core.memory():
+        length = min(load[3], size - have)
+        if length:
+            plan.append((load, load[0], load[1], length, 0))
+        have += length
     while have < size:
         if n > COPIES_MAX:
             raise Failed("%s is too small to be enlarged to %d bytes" % (core.path, size))
@@ -180,7 +188,7 @@ class Inputs:
 
     real               the dump for rows that filter: --dump, or the one that is enlarged
     real/CODEC@LEVEL   the same through dumpfilter, KDUMP
-    elf:SIZE           at least so large; enlarged from real where that is smaller
+    elf:SIZE           real cut or enlarged to so much memory, or itself if it has about that
     elf:SIZE/HOW       that dump written by makedumpfile: zlib, lzo, flat
     hole:SIZE          ELF, most of it a hole of the file
     spread:SIZE        ELF of little memory, spread over SIZE; spread:SIZE/CODEC@LEVEL as above
@@ -210,8 +218,7 @@ class Inputs:
     def path(self, name):
         whole, _, how = name.partition("/")
         kind, _, size = whole.partition(":")
-        if not how and (kind == "real" or kind == "elf" and
-                        sum(load[3] for load in self.source().memory()) >= parse_size(size)):
+        if not how and (kind == "real" or kind == "elf" and self.source().has(parse_size(size))):
             return self.real()
         folder = self.args.outputs if self.in_memory(name) else self.args.scratch
         return finished(os.path.join(folder, self.file_name(name)),
@@ -241,7 +248,7 @@ class Inputs:
         elif how:
             run([self.args.makedumpfile, PEER_OPTION[how], "-d", "0", self.path(whole), part])
         else:
-            make = {"elf": enlarge, "hole": make_hole, "spread": make_spread}[kind]
+            make = {"elf": resize, "hole": make_hole, "spread": make_spread}[kind]
             make(self.source(), parse_size(size), part)
 
     def drop(self, name):

@@ -35,6 +35,7 @@ struct find {
     enum rank enough;      /* with this much the search ends soon */
     uint64_t since;        /* bytes searched since there was enough */
     uint8_t *window;
+    struct dio_mem_reader *reader; /* NULL: there is none */
 };
 
 /* ---- candidates ------------------------------------------------------------------------------ */
@@ -252,11 +253,19 @@ static int scan_window(struct find *f, uint64_t addr, const uint8_t *p, size_t l
     return rc;
 }
 
+static int read_window(struct find *f, uint64_t addr, size_t len, bool *zeros)
+{
+    *zeros = false;
+    return f->reader && f->mem->look ? f->mem->look(f->reader, addr, f->window, len, zeros, NULL)
+                                     : f->mem->read(f->mem->ctx, addr, f->window, len, NULL);
+}
+
 /* One window; where it cannot be read whole, page by page. */
 static int scan(struct find *f, uint64_t addr, size_t len, struct dumpio_error *err)
 {
-    if (!f->mem->read(f->mem->ctx, addr, f->window, len, NULL))
-        return scan_window(f, addr, f->window, len, err);
+    bool zeros;
+    if (!read_window(f, addr, len, &zeros))
+        return zeros ? 0 : scan_window(f, addr, f->window, len, err);
     int rc = 0;
     for (size_t i = 0; !rc && i < len; i += STEP) {
         size_t n = len - i < STEP ? len - i : STEP;
@@ -321,10 +330,13 @@ int dio_vmcoreinfo_find(const struct dio_mem *mem, char **text, size_t *len,
     f.window = malloc(WINDOW);
     if (!f.window)
         return dio_nomem(err, "a window of memory");
+    f.reader = mem->new_reader ? mem->new_reader(mem->ctx) : NULL;
     if (!strcmp(mem->info->arch, "s390x"))
         rc = try_lowcore(&f, err);
     if (!rc && f.rank < SURE_LOOSE)
         rc = scan_memory(&f, err);
+    if (f.reader)
+        mem->free_reader(f.reader);
     free(f.window);
     free(f.failed);
     if (rc || f.rank == NONE) {

@@ -7,6 +7,8 @@
 
 #include "error.h"
 
+#include <stdbool.h>
+
 /* One thread's reader of large pieces, beside the small cache behind `read`. */
 struct dio_mem_reader;
 
@@ -22,6 +24,12 @@ struct dio_mem {
     int (*read_large)(struct dio_mem_reader *r, uint64_t addr, void *buf, size_t len,
                       struct dumpio_error *err);
     void (*free_reader)(struct dio_mem_reader *r);
+    /*
+     * As read_large, for who searches: *zeros says that there are but zeros, which the dump knew
+     * without reading them (a hole, a mark); buf is not written then. NULL: not offered.
+     */
+    int (*look)(struct dio_mem_reader *r, uint64_t addr, void *buf, size_t len, bool *zeros,
+                struct dumpio_error *err);
 };
 
 #endif

@@ -480,6 +480,32 @@ static void test_damage_and_holes(void)
     free(m.p);
 }
 
+/* What searches the memory goes past holes without reading them, and takes up what is behind. */
+static void test_search_past_holes(void)
+{
+    struct image m;
+    struct fixture f;
+    uint8_t page[2 * PAGE];
+    bool zeros;
+    make_mixed(&m, 8, DUMPIO_LITTLE);
+    CHECK_EQ(open_dump(&f, &dio_format_elf, m.p, m.size), 0);
+    f.src.b.ops = &sparse_ops;
+    f.src.stored = 0x2000;
+    f.src.bad = 0x2000; /* a hole that is read fails */
+    f.src.bad_end = 0x4000;
+    struct dio_mem_reader *r = dio_large_reader_new(&f.d);
+    CHECK_EQ(dio_large_look(r, 0x11000, page, PAGE, &zeros, &f.err), 0);
+    CHECK(zeros);
+    CHECK_EQ(dio_large_look(r, 0x10800, page, PAGE, &zeros, &f.err), 0);
+    CHECK(!zeros && !memcmp(page, m.p + 0x1800, 0x800) && dio_is_zero(page + 0x800, 0x800));
+    CHECK_EQ(dio_large_look(r, 0x12000, page, 2 * PAGE, &zeros, &f.err), DUMPIO_E_ABSENT);
+    CHECK(!zeros);
+    CHECK_EQ(dio_large_look(r, UINT64_MAX - 8, page, 16, &zeros, &f.err), DUMPIO_E_ARG);
+    dio_large_reader_free(r);
+    close_dump(&f);
+    free(m.p);
+}
+
 /* More segments than e_phnum can say, overlapping one another as badly as they can. */
 static void test_many_segments(void)
 {
@@ -694,6 +720,7 @@ int main(void)
     test_round_trips();
     test_lost();
     test_damage_and_holes();
+    test_search_past_holes();
     test_many_segments();
     test_write_xnum();
     test_written_headers();
