@@ -392,8 +392,10 @@ static inline int pw_open(struct pw *w)
     w->format = (struct dio_format){.name = "machine", .next_run = pw_next};
     dio_kernel_close(w->dump.kernel);
     w->dump = (struct dumpio_dump){.format = &w->format, .self = w, .info = &w->info, .explored = 1,
-                                   .mem = {w, pw_read, pw_next, &w->info, pw_reader, pw_read_large,
-                                           pw_no_reader}};
+                                   .mem = {.ctx = w, .read = pw_read, .next_run = pw_next,
+                                           .info = &w->info, .new_reader = pw_reader,
+                                           .read_large = pw_read_large,
+                                           .free_reader = pw_no_reader}};
     return dio_kernel_open(&w->dump.kernel, &w->dump.mem, NULL, &w->err);
 }
 
